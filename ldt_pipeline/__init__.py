@@ -1,0 +1,1 @@
+"""Start lists and partner allocations from the Let's Do This API."""

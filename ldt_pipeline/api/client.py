@@ -1,0 +1,311 @@
+"""One request at a time: connection, key, retries, typed errors.
+
+What belongs here: everything between an operation of the catalogue and the bytes of its answer.
+What doesn't: following cursors (`paging.py`), reading an answer's envelope (`answers.py`), and
+anything that is written to disk.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util.retry import Retry
+
+from ldt_pipeline.api.answers import Page, parse_list, parse_page, parse_record
+from ldt_pipeline.api.catalogue import Answer, Operation
+from ldt_pipeline.api.errors import (
+    ApiError,
+    AuthenticationError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitedError,
+    ResponseFormatError,
+    ServerError,
+)
+
+_logger = logging.getLogger(__name__)
+
+_RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 120.0
+_RETRY_AFTER_MOST_SECONDS = 120
+"""A server that asks for an hour is asked again after two minutes: a run must end some day."""
+
+
+class _BearerAuthentication(AuthBase):
+    """Adds the key to a request. Given as `auth`, so that no `.netrc` can replace it."""
+
+    def __init__(self, api_key: str) -> None:
+        self._api_key = api_key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._api_key}"
+        return request
+
+    def __repr__(self) -> str:
+        return "<bearer key>"
+
+
+@dataclass(frozen=True)
+class _Received:
+    status: int
+    body: bytes
+    raw: BaseHTTPResponse
+    server_time: dt.datetime | None
+
+
+class Client:
+    """Sends requests to the API: at most `max_in_flight` at once, from any number of threads.
+
+    The key is kept inside the authentication object alone: it appears in no `repr`.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        max_in_flight: int = 4,
+        retries: int = 8,
+        backoff_factor: float = 0.5,
+        read_seconds: float = _READ_SECONDS,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.max_in_flight = max_in_flight
+        self.requests_sent = 0
+        self._count_lock = threading.Lock()
+        self._in_flight = threading.BoundedSemaphore(max_in_flight)
+        self._timeouts = (_CONNECT_SECONDS, read_seconds)
+        self._retry = Retry(
+            total=retries,
+            status_forcelist=_RETRIED_STATUSES,
+            backoff_factor=backoff_factor,
+            backoff_jitter=backoff_factor,
+            backoff_max=30,
+            retry_after_max=_RETRY_AFTER_MOST_SECONDS,
+        )
+        self._session = requests.Session()
+        self._session.auth = _BearerAuthentication(api_key)
+        self._session.headers["Accept"] = "application/json"
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=max_in_flight, max_retries=0)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def __repr__(self) -> str:
+        return f"Client(base_url={self.base_url!r}, max_in_flight={self.max_in_flight})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def get_page(
+        self,
+        operation: Operation,
+        *,
+        record_id: str | None = None,
+        parameters: Mapping[str, str],
+    ) -> Page:
+        """Get one page of a list.
+
+        Raises:
+            ApiError: See the subclasses.
+            ResponseFormatError: Also when the page holds more records than `page[size]` asks for:
+                the parameter did not arrive as meant (the reference's own example mangles it).
+        """
+        if operation.answer is not Answer.PAGES:
+            raise ValueError(f"{operation.name} does not answer in pages.")
+        page = self._get(operation, record_id, parameters, parse_page)
+        size = int(parameters.get("page[size]", 0))
+        if size and len(page.records) > size:
+            raise ResponseFormatError(
+                f"GET {self._describe(operation, record_id)} gave {len(page.records)} records "
+                f"where page[size]={size} asked for fewer: the API does not obey page[size]."
+            )
+        return page
+
+    def get_list(self, operation: Operation, *, record_id: str) -> list[bytes]:
+        """Get a list that is not paged, each record as its bytes.
+
+        Raises:
+            ApiError: See the subclasses.
+        """
+        if operation.answer is not Answer.LIST:
+            raise ValueError(f"{operation.name} does not answer with a whole list.")
+        return self._get(operation, record_id, {}, parse_list)
+
+    def get_record(
+        self,
+        operation: Operation,
+        *,
+        record_id: str,
+        parameters: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Get one record as its bytes.
+
+        Raises:
+            NotFoundError: There is none.
+            ApiError: See the other subclasses.
+        """
+        if operation.answer is not Answer.RECORD or operation.is_write:
+            raise ValueError(f"{operation.name} does not read one record.")
+        return self._get(operation, record_id, parameters or {}, parse_record)
+
+    def _get(
+        self,
+        operation: Operation,
+        record_id: str | None,
+        parameters: Mapping[str, str],
+        parse: Any,
+    ) -> Any:
+        """Send a GET until it is answered in full, by the policy of urllib3's `Retry`.
+
+        `Retry` is driven from here, not from the adapter, as some failures show only in the body:
+        one that is cut off, or a proxy's page of HTML with status 200.
+        """
+        unknown = [name for name in parameters if not operation.accepts(name)]
+        if unknown:
+            raise ValueError(f"{operation.name} has no parameter {', '.join(unknown)}.")
+        where = self._describe(operation, record_id)
+        path = operation.path.replace("{id}", quote(record_id or "", safe=""))
+        url = self.base_url + path
+        retry = self._retry
+        while True:
+            received: _Received | None = None
+            try:
+                received = self._send(url, parameters)
+                error = _error_of_status(received.status, where)
+                if error is None:
+                    return parse(received.body, where=where, server_time=received.server_time)
+            except requests.exceptions.SSLError as failure:
+                raise ConnectionFailedError(
+                    f"GET {where}: no secure connection to the API's host "
+                    f"({type(failure).__name__}). Check LDT_API_BASE_URL and the certificates."
+                ) from None
+            except ResponseFormatError as failure:
+                error = failure
+            except (requests.exceptions.RequestException, HTTPError, OSError) as failure:
+                error = ConnectionFailedError(
+                    f"GET {where} failed {self._retry.total + 1 if self._retry.total else 1} times "
+                    f"({_cause(failure)}). Check the network and LDT_API_BASE_URL, then try again."
+                )
+            if not _is_worth_retrying(error):
+                raise error from None
+            try:
+                retry = retry.increment("GET", path, error=error)
+            except MaxRetryError:
+                raise error from None
+            _logger.info("GET %s: trying again after: %s", where, type(error).__name__)
+            try:
+                retry.sleep(received.raw if received else None)
+            except InvalidHeader:  # a Retry-After that is neither seconds nor a date
+                retry.sleep(None)
+
+    def _send(self, url: str, parameters: Mapping[str, str]) -> _Received:
+        with self._in_flight:
+            with self._count_lock:
+                self.requests_sent += 1
+            response = self._session.get(
+                url,
+                params=dict(parameters),
+                timeout=self._timeouts,
+                stream=True,
+                # The key must reach no other host, and a redirect of an API is a wrong address.
+                allow_redirects=False,
+            )
+            try:
+                raw = cast("BaseHTTPResponse", response.raw)
+                # One read of everything: requests' own `.content` reads in pieces of 10 KB.
+                body = raw.read(decode_content=True)
+            finally:
+                response.close()
+        return _Received(
+            status=response.status_code,
+            body=body,
+            raw=raw,
+            server_time=_parse_date(response.headers.get("Date")),
+        )
+
+    def _describe(self, operation: Operation, record_id: str | None) -> str:
+        # An id may come from the API itself: what is not plain is not repeated in a text.
+        shown = (
+            record_id
+            if record_id and record_id.replace("-", "").replace("_", "").isalnum()
+            else "…"
+        )
+        return operation.path.replace("{id}", shown)
+
+
+def _cause(failure: Exception) -> str:
+    """Name what broke, without its text: that may repeat a whole URL or body."""
+    inner = failure
+    while inner.__cause__ is not None or inner.__context__ is not None:
+        inner = cast("Exception", inner.__cause__ or inner.__context__)
+    names = dict.fromkeys((type(failure).__name__, type(inner).__name__))
+    return ", ".join(names)
+
+
+def _is_worth_retrying(error: ApiError) -> bool:
+    return isinstance(
+        error, RateLimitedError | ServerError | ConnectionFailedError | ResponseFormatError
+    )
+
+
+def _error_of_status(status: int, where: str) -> ApiError | None:
+    if status == requests.codes.ok:
+        return None
+    if status in (401, 403):
+        return AuthenticationError(
+            f"The API refused the key for GET {where} (status {status}). It may be mistyped, "
+            "expired or revoked: create a new one under settings / credentials in your "
+            "Let's Do This account and set LDT_API_KEY."
+        )
+    if status in (404, 410):
+        return NotFoundError(f"The API has nothing at GET {where} (status {status}).")
+    if status == requests.codes.too_many_requests:
+        return RateLimitedError(
+            f"The API kept refusing GET {where} as one request too many (status 429). "
+            "Lower LDT_MAX_CONCURRENCY, or try again later."
+        )
+    if status in _RETRIED_STATUSES:
+        return ServerError(
+            f"The API kept failing at GET {where} (status {status}). Try again later; if it "
+            "goes on, tell your contact at Let's Do This."
+        )
+    if 300 <= status < 400:
+        return InvalidRequestError(
+            f"GET {where} was redirected (status {status}), which is not followed, so that the "
+            "key reaches no other host. Check LDT_API_BASE_URL."
+        )
+    return InvalidRequestError(
+        f"The API did not accept GET {where} (status {status}). Run `ldt check` to see whether "
+        "the API has changed."
+    )
+
+
+def _parse_date(header: str | None) -> dt.datetime | None:
+    if header is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -1,0 +1,29 @@
+"""The one place where everything that Dagster shows is assembled."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from ldt_pipeline.defs.checks import CHECKS
+from ldt_pipeline.defs.jobs import JOBS
+from ldt_pipeline.defs.raw_assets import raw_assets
+from ldt_pipeline.defs.resources import LetsDoThis, Storage
+from ldt_pipeline.defs.sensors import SCHEDULES, SENSORS
+from ldt_pipeline.defs.warehouse_assets import api_totals, marts, published, quality, tidy_tables
+from ldt_pipeline.settings import load_settings
+
+
+def build_definitions() -> dg.Definitions:
+    """Assemble the code location from the settings."""
+    return dg.Definitions(
+        assets=[*raw_assets(load_settings()), tidy_tables, api_totals, marts, quality, published],
+        asset_checks=CHECKS,
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
+        resources={"api": LetsDoThis(), "storage": Storage()},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

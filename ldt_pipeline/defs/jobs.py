@@ -1,0 +1,64 @@
+"""Jobs that the UI, the sensors and the command line share."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from ldt_pipeline.defs.raw_assets import ChangesConfig, ReconcileConfig
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.tables import TABLES, Layer
+
+LOAD = "load"
+PUBLISH = "load_and_publish"
+READ_EVENTS = "read_events"
+RECONCILE = "reconcile"
+
+
+def fetch_job_name(feed: str) -> str:
+    """Give the name of the job that reads a feed's changes."""
+    return f"fetch_{feed}"
+
+
+_TIDY = dg.AssetSelection.assets(
+    *(each.name for each in TABLES.values() if each.layer is Layer.TIDY)
+)
+_WAREHOUSE = dg.AssetSelection.assets(*TABLES, "api_totals", "published")
+
+
+def reconcile_config(*, whole: bool, feeds: list[str] | None = None) -> dg.RunConfig:
+    """Give the configuration of the reconcile job."""
+    config = ReconcileConfig(whole=whole, feeds=feeds or [feed.name for feed in CHANGE_FEEDS])
+    return dg.RunConfig(ops={"raw_deletions": config})
+
+
+JOBS = [
+    *(
+        dg.define_asset_job(
+            fetch_job_name(feed.name),
+            selection=[f"raw_{feed.name}"],
+            config=dg.RunConfig(ops={f"raw_{feed.name}": ChangesConfig(only_changes=True)}),
+            description=f"Read what changed in {feed.name} since the last time.",
+        )
+        for feed in CHANGE_FEEDS
+    ),
+    dg.define_asset_job(
+        READ_EVENTS,
+        selection=[f"raw_{feed.name}" for feed in SNAPSHOT_FEEDS],
+        description="Read events' reserved entry groups and tickets.",
+    ),
+    dg.define_asset_job(
+        RECONCILE,
+        selection=["raw_deletions"],
+        description="Find what was deleted or committed late, and what changed silently.",
+    ),
+    dg.define_asset_job(
+        LOAD,
+        selection=_TIDY - dg.AssetSelection.all_asset_checks(),
+        description="Load new extracts.",
+    ),
+    dg.define_asset_job(
+        PUBLISH,
+        selection=_WAREHOUSE,
+        description="Load new extracts, compare with the API, build marts, check, publish.",
+    ),
+]

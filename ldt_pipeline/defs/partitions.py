@@ -1,0 +1,57 @@
+"""How raw data is cut: by month of the last change, by event, by race."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import dagster as dg
+
+from ldt_pipeline.instants import month_of, now
+from ldt_pipeline.settings import Settings
+
+EVENT_KEYS = "event_id"
+RACE_KEYS = "race_id"
+EVENTS = dg.DynamicPartitionsDefinition(name=EVENT_KEYS)
+RACES = dg.DynamicPartitionsDefinition(name=RACE_KEYS)
+
+
+def months(settings: Settings) -> dg.MonthlyPartitionsDefinition:
+    """Give the months from the start of the history to this one, which is partial."""
+    return dg.MonthlyPartitionsDefinition(
+        start_date=f"{settings.history_start:%Y-%m}", end_offset=1, fmt="%Y-%m", timezone="UTC"
+    )
+
+
+def clamp_months(settings: Settings, first: str, last: str) -> tuple[str, str]:
+    """Move months into the range that partitions exist for.
+
+    What the API changed before the history starts is in the raw store under its own month, and
+    counts for the first partition.
+    """
+    lowest = f"{settings.history_start:%Y-%m}"
+    highest = month_of(now())
+    return min(max(first, lowest), highest), min(max(last, lowest), highest)
+
+
+def contiguous_ranges(
+    wanted: list[str], existing: list[str], *, most: int = 4
+) -> list[tuple[str, str]]:
+    """Cover wanted partition keys by few ranges of the order in which partitions exist.
+
+    A run takes one range. Where the wanted keys lie in more pieces than `most`, the nearest pieces
+    are joined: reading an event once too often is cheaper than a run more.
+    """
+    positions = sorted(existing.index(key) for key in set(wanted))
+    if not positions:
+        return []
+    pieces: list[list[int]] = [[positions[0], positions[0]]]
+    for position in positions[1:]:
+        if position == pieces[-1][1] + 1:
+            pieces[-1][1] = position
+        else:
+            pieces.append([position, position])
+    while len(pieces) > most:
+        gaps = [after[0] - before[1] for before, after in pairwise(pieces)]
+        nearest = gaps.index(min(gaps))
+        pieces[nearest : nearest + 2] = [[pieces[nearest][0], pieces[nearest + 1][1]]]
+    return [(existing[first], existing[last]) for first, last in pieces]

@@ -1,0 +1,252 @@
+"""Raw assets: the API's lists in the raw store, by month, event and race, and the tombstones."""
+
+import dagster as dg
+from pydantic import Field
+
+from ldt_pipeline.defs.metadata import OWNERS, Materialized
+from ldt_pipeline.defs.partitions import EVENTS, RACES, months
+from ldt_pipeline.defs.resources import LetsDoThis, Storage
+from ldt_pipeline.feeds.catalogue import (
+    APPLICATIONS,
+    CHANGE_FEEDS,
+    EVENT_APPLICATIONS,
+    PARTICIPANTS,
+    RACE_PARTICIPANTS,
+    SNAPSHOT_FEEDS,
+    ChangeFeed,
+    Feed,
+)
+from ldt_pipeline.feeds.changes import Fetched, fetch_changes, fetch_months
+from ldt_pipeline.feeds.snapshots import fetch_snapshots
+from ldt_pipeline.progress import reporter
+from ldt_pipeline.raw import Manifest
+from ldt_pipeline.settings import Settings
+from ldt_pipeline.sync.reconcile import (
+    Reconciled,
+    reconcile_by_roster,
+    reconcile_roster,
+    reconcile_whole,
+)
+
+GROUP = "raw"
+API_POOL = "lets_do_this_api"
+"""One run at a time asks the API: each already sends as many requests at once as is allowed."""
+
+
+RECORD_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn(
+            "record",
+            "json",
+            description="The record as received, a line each; its keys are in the tidy tables.",
+        )
+    ]
+)
+
+
+class ChangesConfig(dg.Config):
+    """What to read of a list that is followed by `updatedAt`."""
+
+    only_changes: bool = False
+    """Read what changed since the last time, not the months of the run in full."""
+
+
+class ReconcileConfig(dg.Config):
+    """How thoroughly to look for what has gone."""
+
+    feeds: list[str] = Field(default_factory=lambda: [feed.name for feed in CHANGE_FEEDS])
+    """Which lists, by name."""
+    whole: bool = False
+    """Read the lists in full, not only the rosters whose totals disagree."""
+
+
+def change_asset(feed: ChangeFeed, settings: Settings) -> dg.AssetsDefinition:
+    """Give the asset of a list that is followed by `updatedAt`."""
+
+    @dg.asset(
+        name=f"raw_{feed.name}",
+        group_name=GROUP,
+        description=(
+            f"Every version of {feed.name} that the API showed, byte for byte, in the month of its "
+            "last change. Materialising a month by hand reads all of it again."
+        ),
+        partitions_def=months(settings),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        owners=list(OWNERS),
+        kinds={"json"},
+        pool=API_POOL,
+        metadata={
+            "dagster/table_name": f"raw.{feed.name}",
+            "dagster/column_schema": RECORD_COLUMNS,
+        },
+    )
+    def raw_changes(
+        context: dg.AssetExecutionContext,
+        config: ChangesConfig,
+        api: LetsDoThis,
+        storage: Storage,
+    ) -> None:
+        progress = reporter(feed.name)
+        with api.client() as client:
+            if config.only_changes:
+                fetched = fetch_changes(client, storage.raw(), feed, progress=progress)
+            else:
+                keys = context.partition_keys
+                fetched = fetch_months(
+                    client, storage.raw(), feed, first=keys[0], last=keys[-1], progress=progress
+                )
+            _report_months(context, fetched, client.requests_sent)
+
+    return raw_changes
+
+
+def snapshot_asset(feed: Feed) -> dg.AssetsDefinition:
+    """Give the asset of a list that hangs off an event and is read whole."""
+
+    @dg.asset(
+        name=f"raw_{feed.name}",
+        group_name=GROUP,
+        description=f"Each event's {feed.name.replace('_', ' ')}, as they were whenever they were read.",
+        partitions_def=EVENTS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        owners=list(OWNERS),
+        kinds={"json"},
+        pool=API_POOL,
+        metadata={
+            "dagster/table_name": f"raw.{feed.name}",
+            "dagster/column_schema": RECORD_COLUMNS,
+        },
+    )
+    def raw_snapshot(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
+        with api.client() as client:
+            snapshots = fetch_snapshots(client, storage.raw(), feed, context.partition_keys)
+        for event_id, manifest in snapshots.items():
+            context.add_asset_metadata(
+                {
+                    "dagster/partition_row_count": manifest.records if manifest else 0,
+                    "known_to_the_api": manifest is not None,
+                },
+                partition_key=event_id,
+            )
+
+    return raw_snapshot
+
+
+def roster_asset(
+    feed: ChangeFeed, roster: Feed, partitions: dg.DynamicPartitionsDefinition
+) -> dg.AssetsDefinition:
+    """Give the asset of a full list per race or event, which is read to find deletions."""
+
+    @dg.asset(
+        name=f"raw_{roster.name}",
+        group_name=GROUP,
+        description=(
+            "Full rosters, read where totals disagree. Materialising one by hand reads it, and "
+            "asks the API for each record that we hold and it lacks."
+        ),
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        owners=list(OWNERS),
+        kinds={"json"},
+        pool=API_POOL,
+        metadata={
+            "dagster/table_name": f"raw.{roster.name}",
+            "dagster/column_schema": RECORD_COLUMNS,
+        },
+    )
+    def raw_roster(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
+        with api.client() as client:
+            for key in context.partition_keys:
+                result = reconcile_roster(client, storage.raw(), storage.settings, feed, key)
+                context.add_asset_metadata(
+                    {
+                        "dagster/partition_row_count": sum(each.records for each in result.rosters),
+                        "deleted": result.deleted,
+                    },
+                    partition_key=key,
+                )
+
+    return raw_roster
+
+
+@dg.asset(
+    group_name=GROUP,
+    description=(
+        "Tombstones: records that the API answers 404 for. Materialising compares totals race by "
+        "race and event by event, and reads the rosters that disagree."
+    ),
+    owners=list(OWNERS),
+    kinds={"json"},
+    pool=API_POOL,
+    metadata={
+        "dagster/table_name": "raw.deletions",
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn("id", "string", description="The record that has gone."),
+                dg.TableColumn("deletedAt", "string", description="When we found out (UTC)."),
+            ]
+        ),
+    },
+)
+def raw_deletions(
+    context: dg.AssetExecutionContext, config: ReconcileConfig, api: LetsDoThis, storage: Storage
+) -> Materialized:
+    """Reconcile the lists with what we hold."""
+    deleted = 0
+    with api.client() as client:
+        for feed in CHANGE_FEEDS:
+            if feed.name not in config.feeds:
+                continue
+            reconcile = reconcile_whole if config.whole else reconcile_by_roster
+            result = reconcile(client, storage.raw(), storage.settings, feed)
+            deleted += result.deleted
+            _report_rosters(context, feed, result)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(each.records for each in storage.raw().manifests("deletions")),
+            "deleted_now": deleted,
+        }
+    )
+
+
+def _report_months(context: dg.AssetExecutionContext, fetched: Fetched, requests: int) -> None:
+    by_month = fetched.records_by_month
+    for key in context.partition_keys:
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": by_month.get(key, 0)}, partition_key=key
+        )
+    context.log.info(
+        f"Stored {fetched.records} of {fetched.seen} records seen, in {fetched.walks} proved "
+        f"walks and {requests} requests."
+    )
+
+
+def _report_rosters(
+    context: dg.AssetExecutionContext, feed: ChangeFeed, result: Reconciled
+) -> None:
+    """Tell Dagster of rosters that were read on the way, and of the comparison."""
+    for manifest in result.rosters:
+        context.log_event(_roster_materialization(manifest))
+    context.log.info(
+        f"{feed.name}: compared {result.compared}, read {len(result.rosters)} rosters, "
+        f"{result.deleted} records are gone, {result.still_there} have moved."
+    )
+
+
+def _roster_materialization(manifest: Manifest) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=f"raw_{manifest.feed}",
+        partition=manifest.partition,
+        metadata={"dagster/partition_row_count": manifest.records},
+    )
+
+
+def raw_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """Give every raw asset."""
+    return [
+        *(change_asset(feed, settings) for feed in CHANGE_FEEDS),
+        *(snapshot_asset(feed) for feed in SNAPSHOT_FEEDS),
+        roster_asset(PARTICIPANTS, RACE_PARTICIPANTS, RACES),
+        roster_asset(APPLICATIONS, EVENT_APPLICATIONS, EVENTS),
+        raw_deletions,
+    ]

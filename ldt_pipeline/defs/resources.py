@@ -1,0 +1,43 @@
+"""What assets work with: the API and the places where data lies, both from the settings.
+
+The key is read from the settings at the moment of use. It is no field of a resource, so it can't
+reach Dagster's configuration, its events or a `repr`.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from ldt_pipeline.api.client import Client
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline.settings import Settings, load_settings
+
+
+class LetsDoThis(dg.ConfigurableResource[None]):
+    """The organiser's account at Let's Do This."""
+
+    def client(self) -> Client:
+        """Connect: use it as a context manager.
+
+        Raises:
+            SettingsError: No key is set.
+        """
+        settings = load_settings()
+        return Client(
+            base_url=settings.api_base_url,
+            api_key=settings.require_api_key(),
+            max_in_flight=settings.max_concurrency,
+        )
+
+
+class Storage(dg.ConfigurableResource[None]):
+    """Where data lies: the raw store, the warehouse and the published file."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, read now."""
+        return load_settings()
+
+    def raw(self) -> RawStore:
+        """Give the raw store."""
+        return RawStore(str(self.settings.raw_dir))

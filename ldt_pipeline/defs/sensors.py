@@ -1,0 +1,171 @@
+"""Sensors and schedules: what happens by itself, and how often.
+
+The poll sensor asks each list for its newest record alone, and starts a run only where something
+changed. The partition sensor turns events and races that were seen for the first time into
+partitions, and has their groups and tickets read when they are due. The nightly reconcile reads
+everything, as the safety net under both.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from ldt_pipeline.api.errors import ApiError
+from ldt_pipeline.defs.jobs import (
+    JOBS,
+    PUBLISH,
+    READ_EVENTS,
+    RECONCILE,
+    fetch_job_name,
+    reconcile_config,
+)
+from ldt_pipeline.defs.partitions import (
+    EVENT_KEYS,
+    EVENTS,
+    RACE_KEYS,
+    RACES,
+    clamp_months,
+    contiguous_ranges,
+)
+from ldt_pipeline.defs.resources import LetsDoThis, Storage
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.sync.plan import FeedPlan, due_events, plan_feeds
+from ldt_pipeline.sync.state import State, read_state
+from ldt_pipeline.warehouse.connection import WarehouseBusyError
+from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
+
+POLL_SECONDS = 60
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+@dg.sensor(
+    name="poll_lets_do_this",
+    jobs=JOBS,
+    minimum_interval_seconds=POLL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks each list for its newest record, and starts a sync only on a change.",
+)
+def poll_sensor(
+    context: dg.SensorEvaluationContext, api: LetsDoThis, storage: Storage
+) -> dg.SensorResult | dg.SkipReason:
+    """Start the runs that what changed calls for."""
+    if storage.settings.api_key is None:
+        return dg.SkipReason("LDT_API_KEY is not set.")
+    if any(_is_running(context.instance, name) for name in _RUNS_OF_A_SYNC):
+        return dg.SkipReason("A sync is under way.")
+    try:
+        state = read_state(storage.settings, wait_seconds=0)
+        with api.client() as client:
+            plans = plan_feeds(client, storage.raw(), state)
+    except (WarehouseBusyError, OutdatedWarehouseError, ApiError) as error:
+        return dg.SkipReason(str(error))
+    requests = list(_requests(plans, state, storage))
+    if not requests:
+        return dg.SkipReason("Nothing changed.")
+    return dg.SensorResult(run_requests=requests)
+
+
+@dg.sensor(
+    name="follow_events_and_races",
+    jobs=JOBS,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Turns new events and races into partitions, and has groups and tickets read.",
+)
+def partition_sensor(
+    context: dg.SensorEvaluationContext, storage: Storage
+) -> dg.SensorResult | dg.SkipReason:
+    """Add partitions, and start the runs that read what hangs off due events."""
+    settings = storage.settings
+    try:
+        state = read_state(settings, wait_seconds=0)
+    except (WarehouseBusyError, OutdatedWarehouseError) as error:
+        return dg.SkipReason(str(error))
+    new_events, new_races = missing_partitions(context.instance, state)
+    added = [
+        partitions.build_add_request(keys)
+        for partitions, keys in ((EVENTS, new_events), (RACES, new_races))
+        if keys
+    ]
+    requests: list[dg.RunRequest] = []
+    if settings.api_key is not None and not _is_running(context.instance, READ_EVENTS):
+        due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
+        existing = [*context.instance.get_dynamic_partitions(EVENT_KEYS), *new_events]
+        requests = [
+            dg.RunRequest(job_name=READ_EVENTS, tags=range_tags(first, last))
+            for first, last in contiguous_ranges(due, existing)
+        ]
+    if not added and not requests:
+        return dg.SkipReason("No new event or race, and no event is due.")
+    return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=added)
+
+
+def missing_partitions(instance: dg.DagsterInstance, state: State) -> tuple[list[str], list[str]]:
+    """Give the events and the races that we know and that have no partition yet."""
+    events = set(instance.get_dynamic_partitions(EVENT_KEYS))
+    races = set(instance.get_dynamic_partitions(RACE_KEYS))
+    return (
+        [event.event_id for event in state.events if event.event_id not in events],
+        [race_id for race_id in state.races if race_id not in races],
+    )
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Give the tags that make one run of a range of partitions."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+
+
+_RUNS_OF_A_SYNC = (*(fetch_job_name(feed.name) for feed in CHANGE_FEEDS), RECONCILE, PUBLISH)
+
+
+def _is_running(instance: dg.DagsterInstance, job_name: str) -> bool:
+    runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED), limit=1)
+    return bool(runs)
+
+
+def _requests(plans: list[FeedPlan], state: State, storage: Storage) -> Iterator[dg.RunRequest]:
+    for plan in plans:
+        if plan.months is not None:
+            first, last = clamp_months(storage.settings, *plan.months)
+            yield dg.RunRequest(
+                job_name=fetch_job_name(plan.feed.name), tags=range_tags(first, last)
+            )
+    uneven = [plan.feed.name for plan in plans if plan.is_short_or_long]
+    if uneven:
+        yield dg.RunRequest(
+            job_name=RECONCILE, run_config=reconcile_config(whole=False, feeds=uneven)
+        )
+    # What a killed run left: extracts that no automation will hear of again.
+    is_left = state.pending_extracts or not state.is_published
+    if is_left and all(plan.is_quiet for plan in plans):
+        yield dg.RunRequest(job_name=PUBLISH)
+
+
+nightly_reconcile = dg.ScheduleDefinition(
+    name="nightly_reconcile",
+    job_name=RECONCILE,
+    cron_schedule="17 3 * * *",
+    execution_timezone="UTC",
+    run_config=reconcile_config(whole=True),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Reads every list whole: finds deletions, late rows and silent changes.",
+)
+
+automation_sensor = dg.AutomationConditionSensorDefinition(
+    "automation",
+    target=dg.AssetSelection.all(),
+    minimum_interval_seconds=30,
+    # The one that Dagster makes by itself is stopped.
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+
+SENSORS = [poll_sensor, partition_sensor, automation_sensor]
+SCHEDULES = [nightly_reconcile]

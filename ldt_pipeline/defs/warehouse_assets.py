@@ -1,0 +1,218 @@
+"""Warehouse assets: tidy tables, the comparison with the API, marts, and the published file."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+
+from ldt_pipeline.defs.automation import ON_NEWS
+from ldt_pipeline.defs.metadata import (
+    OWNERS,
+    Materialized,
+    check_result,
+    check_spec,
+    rows_metadata,
+    table_metadata,
+)
+from ldt_pipeline.defs.raw_assets import API_POOL
+from ldt_pipeline.defs.resources import LetsDoThis, Storage
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, FEEDS
+from ldt_pipeline.progress import reporter
+from ldt_pipeline.sync.compare import compare_with_api
+from ldt_pipeline.tables import TABLES, Layer, Table
+from ldt_pipeline.tidy import load_questions
+from ldt_pipeline.warehouse.books import note_comparison
+from ldt_pipeline.warehouse.checks import API_TOTALS, checks, require_structure, run_check
+from ldt_pipeline.warehouse.connection import open_warehouse
+from ldt_pipeline.warehouse.load import load_pending
+from ldt_pipeline.warehouse.marts import Sources, build_mart
+from ldt_pipeline.warehouse.publish import publish
+
+WAREHOUSE_POOL = "warehouse"
+"""One writer at a time: DuckDB takes no second one."""
+
+FRESH_WITHIN = dt.timedelta(hours=26)
+"""A nightly reconcile publishes at least once a day, be there news or not."""
+
+_TIDY = [each for each in TABLES.values() if each.layer is Layer.TIDY]
+_MARTS = [each for each in TABLES.values() if each.layer is Layer.MART]
+_QUALITY_NAMES = (
+    "data_issues",
+    "rejected_records",
+    "schema_drift",
+    "sync_status",
+    "loaded_extracts",
+)
+PEOPLES_MARTS = [each for each in _MARTS if each.name not in _QUALITY_NAMES]
+QUALITY_MARTS = [each for each in _MARTS if each.name in _QUALITY_NAMES]
+
+_MART_DEPENDENCIES: dict[str, list[str]] = {
+    "events": ["participants", "applications", "reserved_entry_groups", "tickets"],
+    "races": ["participants", "applications"],
+    "start_list": [
+        "participants",
+        "participant_answers",
+        "partners",
+        "reserved_entry_groups",
+    ],
+    "partner_allocations": ["reserved_entry_groups", "partners", "participants"],
+    "data_issues": ["start_list", "partner_allocations", "participant_answers"],
+    "sync_status": [*(feed.entity for feed in CHANGE_FEEDS), "api_totals"],
+    "rejected_records": [each.name for each in _TIDY],
+    "schema_drift": [each.name for each in _TIDY],
+    "loaded_extracts": [each.name for each in _TIDY],
+}
+
+
+def _spec(table: Table, group: str, dependencies: list[str]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table.name,
+        group_name=group,
+        description=f"{table.description} {table.grain.capitalize()}.",
+        deps=dependencies,
+        owners=list(OWNERS),
+        kinds={"duckdb", "polars"},
+        metadata=table_metadata(table),
+        automation_condition=ON_NEWS,
+    )
+
+
+def _raw_dependencies(table: Table) -> list[str]:
+    """Give the raw assets that a tidy table is made from."""
+    entity = next(each for each in _TIDY if each.key == table.key[:1])
+    raw = [f"raw_{feed.name}" for feed in FEEDS.values() if feed.entity == entity.name]
+    if any(feed.entity == entity.name for feed in CHANGE_FEEDS):
+        raw.append("raw_deletions")
+    return raw
+
+
+@dg.multi_asset(
+    name="load_extracts",
+    specs=[_spec(each, "tidy", _raw_dependencies(each)) for each in _TIDY],
+    pool=WAREHOUSE_POOL,
+)
+def tidy_tables(context: dg.AssetExecutionContext, storage: Storage) -> Iterator[Materialized]:
+    """Load every extract that is not loaded yet: rows and load log in one transaction."""
+    settings = storage.settings
+    with open_warehouse(settings.warehouse_path) as connection:
+        loaded = load_pending(connection, storage.raw(), progress=reporter("load"))
+        context.log.info(
+            f"Loaded {loaded.records} records of {loaded.extracts} extracts; "
+            f"{loaded.rejected} could not be read."
+        )
+        for table in _TIDY:
+            yield dg.MaterializeResult(
+                asset_key=table.name, metadata=rows_metadata(connection, table)
+            )
+
+
+@dg.asset(
+    group_name="quality",
+    description="How many records the API says each list has, beside how many we hold.",
+    deps=[each.name for each in _TIDY if each.name in {feed.entity for feed in CHANGE_FEEDS}],
+    owners=list(OWNERS),
+    kinds={"duckdb"},
+    pool=API_POOL,
+    automation_condition=ON_NEWS,
+    check_specs=[check_spec(check) for check in checks() if check.table == API_TOTALS],
+    metadata={
+        "dagster/table_name": "warehouse.ops.comparisons",
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn("feed", "VARCHAR", description="The list."),
+                dg.TableColumn("api_total", "BIGINT", description="How many the API has."),
+                dg.TableColumn("held", "BIGINT", description="How many we hold."),
+                dg.TableColumn("agrees", "BOOLEAN", description="Whether that is complete."),
+            ]
+        ),
+    },
+)
+def api_totals(api: LetsDoThis, storage: Storage) -> Iterator[Materialized | dg.AssetCheckResult]:
+    """Compare each list with what the warehouse holds."""
+    with api.client() as client, open_warehouse(storage.settings.warehouse_path) as connection:
+        comparisons = [
+            compare_with_api(client, storage.raw(), connection, feed) for feed in CHANGE_FEEDS
+        ]
+        for comparison in comparisons:
+            note_comparison(connection, comparison)
+        yield dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(comparisons),
+                **{
+                    f"{each.feed} held / api": f"{each.held} / {each.api_total}"
+                    for each in comparisons
+                },
+            }
+        )
+        for check in checks():
+            if check.table == API_TOTALS:
+                yield check_result(run_check(connection, check))
+
+
+def mart_assets(name: str, group: str, tables: list[Table]) -> dg.AssetsDefinition:
+    """Give the assets of some marts, which are computed in one step from tables read once."""
+
+    @dg.multi_asset(
+        name=name,
+        specs=[_spec(each, group, _MART_DEPENDENCIES[each.name]) for each in tables],
+        pool=WAREHOUSE_POOL,
+        can_subset=True,
+    )
+    def build(context: dg.AssetExecutionContext, storage: Storage) -> Iterator[Materialized]:
+        settings = storage.settings
+        wanted = {key.to_user_string() for key in context.selected_asset_keys}
+        with open_warehouse(settings.warehouse_path) as connection:
+            sources = Sources(
+                connection=connection,
+                questions=load_questions(settings.questions_file),
+                configured_event_ids=settings.event_ids,
+            )
+            for table in tables:
+                if table.name in wanted:
+                    build_mart(sources, table.name)
+                    yield dg.MaterializeResult(
+                        asset_key=table.name, metadata=rows_metadata(connection, table)
+                    )
+
+    return build
+
+
+marts = mart_assets("build_marts", "marts", PEOPLES_MARTS)
+quality = mart_assets("build_quality", "quality", QUALITY_MARTS)
+
+
+@dg.asset(
+    group_name="published",
+    description=(
+        "The file that people open: data/ldt.duckdb. It is replaced in one step, and only when "
+        "every structural check holds; whoever has it open keeps what they opened."
+    ),
+    deps=list(TABLES),
+    owners=list(OWNERS),
+    kinds={"duckdb"},
+    pool=WAREHOUSE_POOL,
+    automation_condition=ON_NEWS,
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_WITHIN),
+    metadata={
+        "dagster/table_name": "ldt",
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(each.name, "TABLE", description=each.description)
+                for each in TABLES.values()
+            ]
+        ),
+    },
+)
+def published(storage: Storage) -> Materialized:
+    """Publish the warehouse."""
+    settings = storage.settings
+    with open_warehouse(settings.warehouse_path) as connection:
+        require_structure(connection)
+        is_new = publish(connection, settings.published_path)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(TABLES),
+            "replaced": is_new,
+            "bytes": settings.published_path.stat().st_size,
+        }
+    )

@@ -1,0 +1,140 @@
+"""Finding what has gone: rosters by race and event, and asking for each missing record by id.
+
+The API has no deletion feed. A record that a complete roster lacks is only suspected: it may have
+moved to another race. It counts as deleted when the API answers 404 for its id, and a tombstone
+goes into the raw store, so that a rebuild knows of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ldt_pipeline.api.client import Client
+from ldt_pipeline.api.errors import NotFoundError
+from ldt_pipeline.api.paging import ListRequest, Proof, Record, first_record, record_of, walk
+from ldt_pipeline.feeds.catalogue import ChangeFeed, Feed
+from ldt_pipeline.feeds.changes import store_records
+from ldt_pipeline.instants import format_instant, now
+from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
+
+
+@dataclass(kw_only=True)
+class Confirmed:
+    """What became of records that were missing: ids that are gone, and records that are not."""
+
+    deleted: list[str] = field(default_factory=list[str])
+    found: list[Record] = field(default_factory=list[Record])
+
+
+def roster_total(client: Client, roster: Feed, key: str) -> int | None:
+    """Ask how many records a race or event has: one request. A race that is gone has none.
+
+    Raises:
+        ApiError: It could not be asked.
+    """
+    try:
+        return first_record(client, ListRequest(operation=roster.operation, record_id=key))[1]
+    except NotFoundError:
+        return 0
+
+
+def roster_totals(client: Client, roster: Feed, keys: Collection[str]) -> dict[str, int | None]:
+    """Ask for the totals of many races or events, several at once.
+
+    Raises:
+        ApiError: One could not be asked.
+    """
+
+    def ask(key: str) -> int | None:
+        return roster_total(client, roster, key)
+
+    with ThreadPoolExecutor(max_workers=client.max_in_flight) as threads:
+        return dict(zip(keys, threads.map(ask, keys), strict=True))
+
+
+def fetch_roster(
+    client: Client, store: RawStore, roster: Feed, key: str
+) -> tuple[Manifest | None, set[str | int]]:
+    """Read one race's or event's full roster into the store, and give every identity in it.
+
+    Raises:
+        ApiError: It could not be read completely.
+    """
+    identities: set[str | int] = set()
+    writer = store.writer(
+        feed=roster.name,
+        partition_key=roster.partition_key,
+        partition=key,
+        extracted_at=now(),
+        source={"path": roster.operation.path},
+    )
+    try:
+        for records in walk(
+            client, ListRequest(operation=roster.operation, record_id=key), Proof()
+        ):
+            for record in records:
+                identities.add(record.identity)
+                writer.append(record.body)
+    except NotFoundError as error:
+        writer.abandon(error)
+        return None, set()
+    except BaseException as error:
+        writer.abandon(error)
+        raise
+    return writer.commit(), identities
+
+
+def confirm_missing(client: Client, feed: ChangeFeed, ids: Collection[str]) -> Confirmed:
+    """Ask for each id that a list lacks.
+
+    Raises:
+        ApiError: One could not be asked.
+    """
+    parameters = {"extendMetadata": "true"} if feed.get.accepts("extendMetadata") else {}
+
+    def ask(record_id: str) -> Record | None:
+        try:
+            body = client.get_record(feed.get, record_id=record_id, parameters=parameters)
+        except NotFoundError:
+            return None
+        return record_of(body)
+
+    confirmed = Confirmed()
+    with ThreadPoolExecutor(max_workers=client.max_in_flight) as threads:
+        for record_id, record in zip(ids, threads.map(ask, ids), strict=True):
+            if record is None:
+                confirmed.deleted.append(record_id)
+            else:
+                confirmed.found.append(record)
+    return confirmed
+
+
+def store_confirmed(store: RawStore, feed: ChangeFeed, confirmed: Confirmed) -> list[Manifest]:
+    """Write tombstones for what has gone, and the newest version of what has not."""
+    manifests = store_records(store, feed, confirmed.found, source={"path": feed.get.path})
+    if confirmed.deleted:
+        manifests.append(_write_tombstones(store, feed, confirmed.deleted))
+    return manifests
+
+
+def _write_tombstones(store: RawStore, feed: ChangeFeed, ids: Iterable[str]) -> Manifest:
+    deleted_at = now()
+    writer = store.writer(
+        feed=DELETIONS,
+        partition_key="of",
+        partition=feed.name,
+        extracted_at=deleted_at,
+        source={"path": feed.get.path},
+    )
+    try:
+        for record_id in ids:
+            line = {"id": record_id, "deletedAt": format_instant(deleted_at)}
+            writer.append(msgspec.json.encode(line))
+    except BaseException as error:
+        writer.abandon(error)
+        raise
+    return writer.commit()

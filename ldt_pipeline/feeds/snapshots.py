@@ -1,0 +1,59 @@
+"""What hangs off an event: its reserved entry groups and its tickets, read whole.
+
+These lists carry no timestamps and no pages. Each reading is one extract that stands for the whole
+list at that instant; what it lacks has gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ldt_pipeline.api.client import Client
+from ldt_pipeline.api.errors import NotFoundError
+from ldt_pipeline.feeds.catalogue import Feed
+from ldt_pipeline.instants import now
+from ldt_pipeline.raw import Manifest, RawStore
+
+
+def fetch_snapshots(
+    client: Client, store: RawStore, feed: Feed, event_ids: Sequence[str]
+) -> dict[str, Manifest | None]:
+    """Read the list of many events, several at once.
+
+    Raises:
+        ApiError: One could not be read; those that could are kept.
+    """
+
+    def fetch(event_id: str) -> Manifest | None:
+        return fetch_snapshot(client, store, feed, event_id)
+
+    with ThreadPoolExecutor(max_workers=client.max_in_flight) as threads:
+        return dict(zip(event_ids, threads.map(fetch, event_ids), strict=True))
+
+
+def fetch_snapshot(client: Client, store: RawStore, feed: Feed, event_id: str) -> Manifest | None:
+    """Read one event's list; None where the API knows no such event, which changes nothing.
+
+    Raises:
+        ApiError: It could not be read.
+    """
+    read_at = now()
+    try:
+        records = client.get_list(feed.operation, record_id=event_id)
+    except NotFoundError:
+        return None
+    writer = store.writer(
+        feed=feed.name,
+        partition_key=feed.partition_key,
+        partition=event_id,
+        extracted_at=read_at,
+        source={"path": feed.operation.path},
+    )
+    try:
+        for record in records:
+            writer.append(record)
+    except BaseException as error:
+        writer.abandon(error)
+        raise
+    return writer.commit()

@@ -1,0 +1,117 @@
+"""Dagster's home under the data folder: runs, events, schedules and logs.
+
+What belongs here: where Dagster keeps its own records, for the command line and, through
+`dagster.yaml`, for the UI and the daemon. What doesn't: anything that runs.
+
+`dagster.yaml` can't name a folder that a setting decides, so it names these classes, which ask the
+settings. They are Dagster's own storages but for that. (The modules that they come from are not
+public; the version of Dagster is pinned, and a test loads them.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from dagster import DagsterInstance
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+
+from ldt_pipeline.raw.files import make_folder
+from ldt_pipeline.settings import load_settings
+
+INSTANCE_CONFIG: dict[str, Any] = {
+    "storage": {"custom": {"module": "ldt_pipeline.home", "class": "HomeStorage", "config": {}}},
+    "local_artifact_storage": {
+        "module": "ldt_pipeline.home",
+        "class": "HomeArtifacts",
+        "config": {},
+    },
+    "compute_logs": {"module": "ldt_pipeline.home", "class": "HomeLogs", "config": {}},
+    # A pool holds one step at a time, in whichever process it runs.
+    "concurrency": {"pools": {"default_limit": 1, "granularity": "op"}},
+    # The client retries requests; a run that failed for good fails again.
+    "run_retries": {"enabled": False, "retry_on_asset_or_op_failure": False},
+    "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
+    "retention": {
+        "schedule": {"purge_after_days": 90},
+        "sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 90}},
+    },
+    "telemetry": {"enabled": False},
+}
+"""What `dagster.yaml` says too, for commands that don't start in its folder."""
+
+
+def home_folder() -> Path:
+    """Give the folder of Dagster's own records."""
+    return load_settings().data_dir / "dagster"
+
+
+def open_instance() -> DagsterInstance:
+    """Open Dagster's instance: the one of DAGSTER_HOME where it is set, else the one of the data.
+
+    Close it with `dispose`, or use it as a context manager.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        return DagsterInstance.get()
+    home = home_folder()
+    make_folder(home)
+    return DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(home), overrides=cast("Any", INSTANCE_CONFIG))
+    )
+
+
+class HomeStorage(DagsterSqliteStorage):
+    """Runs, events and schedules, in SQLite under the data folder."""
+
+    @classmethod
+    def config_type(cls) -> Mapping[str, Any]:
+        """Take no configuration."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
+    ) -> HomeStorage:
+        """Open the storage."""
+        del config_value
+        return cls.from_local(str(home_folder()), inst_data=inst_data)
+
+
+class HomeArtifacts(LocalArtifactStorage):
+    """Files of runs, under the data folder."""
+
+    @classmethod
+    def config_type(cls) -> Mapping[str, Any]:
+        """Take no configuration."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> HomeArtifacts:
+        """Open the storage."""
+        del config_value
+        return cls(str(home_folder()), inst_data)
+
+
+class HomeLogs(LocalComputeLogManager):
+    """What runs print, under the data folder."""
+
+    @classmethod
+    def config_type(cls) -> Mapping[str, Any]:
+        """Take no configuration."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> HomeLogs:
+        """Open the logs."""
+        del config_value
+        return cls(base_dir=str(home_folder() / "logs"), inst_data=inst_data)

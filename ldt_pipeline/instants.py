@@ -1,0 +1,63 @@
+"""Instants as the API writes them: reading, writing, and the months that they fall into.
+
+Everything is UTC. The API writes milliseconds; other spellings of ISO 8601 are read too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MILLISECOND = dt.timedelta(milliseconds=1)
+
+
+def now() -> dt.datetime:
+    """Give the current instant."""
+    return dt.datetime.now(dt.UTC)
+
+
+def parse_instant(value: object) -> dt.datetime | None:
+    """Read an instant: ISO 8601 (without an offset it is UTC) or epoch milliseconds.
+
+    Gives None for anything else.
+    """
+    if isinstance(value, bool):
+        return None
+    try:
+        if isinstance(value, int | float):
+            return EPOCH + dt.timedelta(milliseconds=value)
+        if isinstance(value, str):
+            moment = dt.datetime.fromisoformat(value.strip())
+            return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    except (ValueError, OverflowError):
+        return None
+    return None
+
+
+def format_instant(moment: dt.datetime) -> str:
+    """Write an instant as the API's reference does: `2023-05-08T11:30:00.000Z`."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def month_of(moment: dt.datetime) -> str:
+    """Give the month of an instant as `YYYY-MM`."""
+    return f"{moment.year:04d}-{moment.month:02d}"
+
+
+def month_start(month: str) -> dt.datetime:
+    """Give the first instant of a month written `YYYY-MM`."""
+    return dt.datetime.strptime(month, "%Y-%m").replace(tzinfo=dt.UTC)
+
+
+def next_month(month: str) -> str:
+    """Give the month after."""
+    return month_of(month_start(month) + dt.timedelta(days=32))
+
+
+def months_between(first: str, last: str) -> Iterator[str]:
+    """Give every month from `first` to `last`, both included."""
+    month = first
+    while month <= last:
+        yield month
+        month = next_month(month)

@@ -1,0 +1,191 @@
+"""Data issues: problems that a person can fix, a sentence each.
+
+What belongs here: finding a problem in tidy tables and marts, and saying what to do about it, in
+ids and counts only: these sentences go to logs, the UI and chats, where nobody's name may stand.
+What doesn't: records that could not be read (`rejected_records`) and keys that nothing reads
+(`schema_drift`), which have tables of their own. Issues of single starters are in `starter_issues.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import polars as pl
+
+from ldt_pipeline.marts.attribution import GROUP_CLAIM, claims, with_group
+from ldt_pipeline.marts.common import live, trimmed
+from ldt_pipeline.marts.starter_issues import duplicate_bibs, missing_details, missing_names
+from ldt_pipeline.tables import table
+
+
+def data_issues(
+    *,
+    start_list: pl.DataFrame,
+    partner_allocations: pl.DataFrame,
+    participants: pl.DataFrame,
+    reserved_entry_groups: pl.DataFrame,
+    unmapped_questions: pl.DataFrame,
+    now: datetime,
+) -> pl.DataFrame:
+    """Give every problem that can be seen in these tables.
+
+    Whoever asked to be forgotten is exempt: nobody can ask them for what is missing.
+
+    Args:
+        start_list: The mart.
+        partner_allocations: The mart.
+        participants: The tidy table.
+        reserved_entry_groups: The tidy table.
+        unmapped_questions: `question` and, if known, `answers`: how often it was answered.
+        now: The instant, with its zone, that a race is near to or not.
+
+    Returns:
+        The `data_issues` table, by its key. Ids that don't apply are '' rather than null, as they
+        are part of the key.
+
+    Raises:
+        ValueError: `now` has no zone, so that nobody knows which instant it is.
+    """
+    if now.tzinfo is None:
+        raise ValueError("`now` must name its zone, for example datetime.now(UTC).")
+    starters = start_list.filter(~pl.col("is_redacted"))
+    parts = [
+        duplicate_bibs(starters),
+        missing_names(starters),
+        *missing_details(starters, now=now),
+        _groups_over_capacity(partner_allocations),
+        _capacities_that_disagree(partner_allocations),
+        _unmatched_group_codes(
+            participants=participants, reserved_entry_groups=reserved_entry_groups
+        ),
+        _unmapped_questions(unmapped_questions),
+    ]
+    issues = table("data_issues")
+    columns = list(issues.schema)
+    frame = pl.concat([part.select(columns).cast(pl.String()) for part in parts])
+    filled = frame.with_columns(pl.col("event_id", "race_id", "subject_id").fill_null(""))
+    return issues.conform(filled.unique(subset=issues.key, keep="first").sort(issues.key))
+
+
+def _group_issue(*, severity: str, kind: str, sentence: pl.Expr) -> list[pl.Expr]:
+    return [
+        pl.lit(severity).alias("severity"),
+        pl.lit(kind).alias("kind"),
+        pl.col("event_id"),
+        pl.lit("").alias("race_id"),
+        pl.col("reserved_entry_group_id").alias("subject_id"),
+        sentence.alias("sentence"),
+    ]
+
+
+def _groups_over_capacity(allocations: pl.DataFrame) -> pl.DataFrame:
+    """Groups with more claimed places than places: by the API's count or, without it, by ours."""
+    claimed = pl.coalesce("used_capacity", "participants_matched")
+    sentence = pl.format(
+        "Reserved entry group {} has {} places and {} are claimed: raise its capacity or move {}.",
+        "reserved_entry_group_id",
+        "max_capacity",
+        claimed,
+        claimed - pl.col("max_capacity"),
+    )
+    return allocations.filter(claimed > pl.col("max_capacity")).select(
+        _group_issue(severity="error", kind="group_over_capacity", sentence=sentence)
+    )
+
+
+def _capacities_that_disagree(allocations: pl.DataFrame) -> pl.DataFrame:
+    """Groups of which the API counts other claims than we find entries."""
+    sentence = pl.format(
+        "Let's Do This counts {} claimed places in reserved entry group {} and we find {} entries:"
+        " look for entries that were moved, cancelled or claimed under another group's code.",
+        "used_capacity",
+        "reserved_entry_group_id",
+        "participants_matched",
+    )
+    return allocations.filter(~pl.col("capacity_agrees")).select(
+        _group_issue(severity="warning", kind="capacity_disagrees", sentence=sentence)
+    )
+
+
+def _unmatched_group_codes(
+    *, participants: pl.DataFrame, reserved_entry_groups: pl.DataFrame
+) -> pl.DataFrame:
+    """Codes in entries that are no live group's id, one row per event and code."""
+    entries = (
+        live(participants)
+        .filter(~pl.col("gdpr_redacted").fill_null(value=False))
+        .select(trimmed(name) for name in GROUP_CLAIM)
+        .filter(pl.col("reserved_entry_group_code").is_not_null())
+    )
+    matched = with_group(claims(entries, GROUP_CLAIM), reserved_entry_groups=reserved_entry_groups)
+    by_code = (pl.col("matched_by") == "code").fill_null(value=False)
+    unmatched = matched.filter(~by_code | pl.col("group_deleted"))
+    codes = (
+        entries.join(unmatched, on=list(GROUP_CLAIM), how="inner", nulls_equal=True)
+        .group_by("event_id", "reserved_entry_group_code")
+        .agg(
+            pl.len().alias("entries"),
+            (pl.col("matched_by") == "code").any().alias("is_deleted"),
+            (pl.col("matched_by") == "name").sum().alias("by_name"),
+        )
+    )
+    advice = (
+        pl.when("is_deleted")
+        .then(pl.lit("which was deleted: move these entries or restore the group."))
+        .when(pl.col("by_name") > 0)
+        .then(
+            pl.format(
+                "which is not among the event's groups: {} of them are counted under the group of"
+                " the same name; check that this is right.",
+                "by_name",
+            )
+        )
+        .otherwise(
+            pl.lit(
+                "which is not among the event's groups: check whether it was deleted, renamed or"
+                " belongs to another event."
+            )
+        )
+    )
+    return codes.select(
+        pl.lit("warning").alias("severity"),
+        pl.lit("unmatched_group_code").alias("kind"),
+        "event_id",
+        pl.lit("").alias("race_id"),
+        pl.col("reserved_entry_group_code").alias("subject_id"),
+        pl.format(
+            "Reserved entry group {} is named by {} live entries of event {}, {}",
+            "reserved_entry_group_code",
+            "entries",
+            pl.col("event_id").fill_null("(none)"),
+            advice,
+        ).alias("sentence"),
+    )
+
+
+def _unmapped_questions(questions: pl.DataFrame) -> pl.DataFrame:
+    """Questions whose answers fill no column of the start list."""
+    answers = pl.col("answers") if "answers" in questions.columns else pl.lit(None, pl.Int64)
+    counted = (
+        questions.select(trimmed("question"), answers.alias("answers"))
+        .filter(pl.col("question").is_not_null())
+        .group_by("question")
+        .agg(pl.col("answers").sum(), pl.col("answers").count().alias("counts"))
+    )
+    asked = (
+        pl.when(pl.col("counts") > 0)
+        .then(pl.format(" ({} answers)", "answers"))
+        .otherwise(pl.lit(""))
+    )
+    return counted.select(
+        pl.lit("info").alias("severity"),
+        pl.lit("unmapped_question").alias("kind"),
+        pl.lit("").alias("event_id"),
+        pl.lit("").alias("race_id"),
+        pl.col("question").alias("subject_id"),
+        pl.format(
+            "No column of the start list is filled from this question{}: add it to the questions"
+            " file if one should be.",
+            asked,
+        ).alias("sentence"),
+    )

@@ -1,0 +1,133 @@
+"""Issues of single starters: what would go wrong at the start line or in the timing import.
+
+What belongs here: problems that can be seen in the start list alone, without its redacted rows.
+What doesn't: groups, codes and questions (`issues.py`, which puts all of them together).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+NEAR = timedelta(days=14)
+"""How long before a race a missing detail becomes urgent."""
+
+_IDS_SHOWN = 5
+
+
+def duplicate_bibs(starters: pl.DataFrame) -> pl.DataFrame:
+    """Bibs that several starters of one race have, one row per race and bib."""
+    shared = (
+        starters.filter(pl.col("race_id").is_not_null() & pl.col("bib_number").is_not_null())
+        .filter(pl.struct("race_id", "bib_number").is_duplicated())
+        .group_by("race_id", "bib_number")
+        .agg(
+            pl.col("event_id").min(),
+            pl.len().alias("holders"),
+            pl.col("participant_id").sort().head(_IDS_SHOWN).str.join(", ").alias("ids"),
+        )
+    )
+    more = (
+        pl.when(pl.col("holders") > _IDS_SHOWN)
+        .then(pl.format(" and {} more", pl.col("holders").cast(pl.Int64) - _IDS_SHOWN))
+        .otherwise(pl.lit(""))
+    )
+    return shared.select(
+        pl.lit("error").alias("severity"),
+        pl.lit("duplicate_bib_number").alias("kind"),
+        "event_id",
+        "race_id",
+        pl.col("bib_number").alias("subject_id"),
+        pl.format(
+            "Bib {} of race {} belongs to {} participants ({}{}): give all but one another bib.",
+            "bib_number",
+            "race_id",
+            "holders",
+            "ids",
+            more,
+        ).alias("sentence"),
+    )
+
+
+def missing_names(starters: pl.DataFrame) -> pl.DataFrame:
+    """Starters without a first or without a last name."""
+    first, last = pl.col("first_name").is_null(), pl.col("last_name").is_null()
+    what = (
+        pl.when(first & last)
+        .then(pl.lit("name"))
+        .when(first)
+        .then(pl.lit("first name"))
+        .otherwise(pl.lit("last name"))
+    )
+    return starters.filter(first | last).select(
+        _starter_issue(
+            severity="error",
+            kind="missing_name",
+            sentence=pl.format(
+                "Participant {} has no {}: complete the entry, or map the question that asks for"
+                " it in the questions file.",
+                "participant_id",
+                what,
+            ),
+        )
+    )
+
+
+def missing_details(starters: pl.DataFrame, *, now: datetime) -> list[pl.DataFrame]:
+    """Starters of races about to start who lack what others of that race have."""
+    ahead = pl.col("race_start_at") - pl.lit(now.astimezone(UTC))
+    near = starters.filter((ahead >= timedelta()) & (ahead <= NEAR))
+    phone, name = pl.col("emergency_contact_phone"), pl.col("emergency_contact_name")
+    # Where a race asks for a contact's number, a name alone helps nobody on race day.
+    lacks_contact = pl.when(_some_in_race(phone)).then(phone.is_null()).otherwise(name.is_null())
+    contacts = near.filter(_some_in_race(pl.coalesce(phone, name)) & lacks_contact).select(
+        _starter_issue(
+            severity="warning",
+            kind="missing_emergency_contact",
+            sentence=_near_sentence("emergency contact", "ask the participant for one"),
+        )
+    )
+    return [
+        contacts,
+        _lacking(near, "wave", what="wave", advice="put the participant into one"),
+        _lacking(near, "bib_number", what="bib", advice="give the participant one", kind="bib"),
+    ]
+
+
+def _lacking(
+    near: pl.DataFrame, column: str, *, what: str, advice: str, kind: str | None = None
+) -> pl.DataFrame:
+    value = pl.col(column)
+    return near.filter(value.is_null() & _some_in_race(value)).select(
+        _starter_issue(
+            severity="warning",
+            kind=f"missing_{kind or column}",
+            sentence=_near_sentence(what, advice),
+        )
+    )
+
+
+def _some_in_race(value: pl.Expr) -> pl.Expr:
+    """Whether any starter of the same race has the value."""
+    return value.is_not_null().any().over("race_id") & pl.col("race_id").is_not_null()
+
+
+def _near_sentence(what: str, advice: str) -> pl.Expr:
+    return pl.format(
+        f"Participant {{}} has no {what}, others of race {{}} do, and it starts on {{}}: {advice}.",
+        "participant_id",
+        "race_id",
+        pl.col("race_start_at").dt.strftime("%Y-%m-%d"),
+    )
+
+
+def _starter_issue(*, severity: str, kind: str, sentence: pl.Expr) -> list[pl.Expr]:
+    return [
+        pl.lit(severity).alias("severity"),
+        pl.lit(kind).alias("kind"),
+        pl.col("event_id"),
+        pl.col("race_id"),
+        pl.col("participant_id").alias("subject_id"),
+        sentence.alias("sentence"),
+    ]

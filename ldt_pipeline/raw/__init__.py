@@ -1,0 +1,10 @@
+"""The raw store: every record as received, in append-only extracts that count once proved whole.
+
+`files.py` writes durably, `manifests.py` says what an extract is, `store.py` writes and reads
+extracts. Nothing here knows what a record means.
+"""
+
+from ldt_pipeline.raw.manifests import DELETIONS, Manifest, Walk
+from ldt_pipeline.raw.store import ExtractWriter, RawStore
+
+__all__ = ["DELETIONS", "ExtractWriter", "Manifest", "RawStore", "Walk"]

@@ -1,0 +1,69 @@
+"""Durable files: written beside their final name, flushed to the disk, then renamed into place.
+
+A reader never sees half a file, and a file that was seen survives a crash of the machine. On a
+bucket, an object appears whole when it is closed, so there it is written under its final name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from upath import UPath
+
+TEMPORARY_PREFIX = ".tmp-"
+"""How names of unfinished files begin; whoever finds an old one may delete it."""
+
+_PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
+
+
+def make_folder(folder: UPath | Path) -> None:
+    """Create a folder and its parents, readable by the owner alone."""
+    if isinstance(folder, Path):
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def durable_file(path: UPath) -> Generator[BinaryIO]:
+    """Open a file for writing that appears at `path`, whole, when the block ends without error."""
+    make_folder(path.parent)
+    if not isinstance(path, Path):
+        with path.open("wb") as file:
+            yield file
+        return
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - os.replace is the call that is atomic
+        sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_durably(path: UPath, content: bytes) -> None:
+    """Write a small file so that it appears whole or not at all."""
+    with durable_file(path) as file:
+        file.write(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, so that a rename in it survives a crash."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

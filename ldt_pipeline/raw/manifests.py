@@ -1,0 +1,56 @@
+"""What is written beside the records: an extract's manifest, and the record of a proved walk.
+
+An extract counts only once its manifest is there. A walk counts as coverage (its window need not
+be read again) only once its record is there, which is written after all of its manifests.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+DELETIONS = "deletions"
+"""The feed of tombstones: one line for each id that the API says it no longer has."""
+
+FORMAT = 1
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One extract: where it came from, and what its file must hold."""
+
+    format: int = FORMAT
+    feed: str
+    partition_key: str
+    partition: str
+    extract_id: str
+    extracted_at: dt.datetime
+    """When the walk began that read it (UTC); of two equal versions, the later one wins."""
+    records: int
+    bytes: int
+    """Size of the compressed file."""
+    sha256: str
+    """Of the compressed file."""
+    oldest_updated_at: dt.datetime | None = None
+    newest_updated_at: dt.datetime | None = None
+    source: dict[str, str] = {}
+    """The operation and the parameters that were asked; never the key."""
+
+
+class Walk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A walk of a list by `updatedAt` that was proved complete."""
+
+    format: int = FORMAT
+    walk_id: str
+    feed: str
+    after: dt.datetime | None
+    before: dt.datetime | None
+    """The window `[after, before)`; without `before` it is a tail: everything from `after` on."""
+    started_at: dt.datetime
+    """When its first page was answered, by the server's clock."""
+    newest_updated_at: dt.datetime | None
+    total: int | None
+    distinct: int
+    proved_by: str
+    walks: int
+    extracts: tuple[str, ...]

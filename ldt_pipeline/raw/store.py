@@ -1,0 +1,251 @@
+"""Writing and reading extracts: `<feed>/<key>=<value>/<extract>.ndjson.zst` and its manifest.
+
+What belongs here: file names, compression, checksums, order. What doesn't: what is in a record,
+and when to read which list (`feeds/`). Paths are universal: a local folder, or a bucket.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from typing import BinaryIO, TypeVar, cast
+from urllib.parse import quote
+
+import msgspec
+import zstandard
+from upath import UPath
+
+from ldt_pipeline.instants import now
+from ldt_pipeline.raw.files import durable_file, write_durably
+from ldt_pipeline.raw.manifests import Manifest, Walk
+
+_DATA_SUFFIX = ".ndjson.zst"
+_MANIFEST_SUFFIX = ".manifest.json"
+_WALKS = "walks"
+_FOLDER_NAME_MOST = 150
+_COMPRESSION_LEVEL = 3
+_Kind = TypeVar("_Kind", Manifest, Walk)
+
+
+class DamagedExtractError(Exception):
+    """An extract's file does not hold what its manifest says."""
+
+
+class ExtractWriter:
+    """One extract being written. Nothing of it counts before `commit`."""
+
+    def __init__(self, folder: UPath, manifest: Manifest) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._files = ExitStack()
+        self._file = self._files.enter_context(durable_file(folder / _data_name(manifest)))
+        self._hashing = _HashingFile(self._file)
+        self._stream = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).stream_writer(
+            cast("BinaryIO", self._hashing), closefd=False
+        )
+        self._records = 0
+        self._oldest: dt.datetime | None = None
+        self._newest: dt.datetime | None = None
+
+    @property
+    def extract_id(self) -> str:
+        """The id that the extract will have."""
+        return self._manifest.extract_id
+
+    def append(self, record: bytes, updated_at: dt.datetime | None = None) -> None:
+        """Add one record, which holds no line break."""
+        self._stream.write(record + b"\n")
+        self._records += 1
+        if updated_at is not None:
+            self._oldest = min(self._oldest or updated_at, updated_at)
+            self._newest = max(self._newest or updated_at, updated_at)
+
+    def commit(self) -> Manifest:
+        """Put the file in its place, then its manifest: from here on the extract counts."""
+        self._stream.close()
+        self._files.close()
+        manifest = msgspec.structs.replace(
+            self._manifest,
+            records=self._records,
+            bytes=self._hashing.written,
+            sha256=self._hashing.digest.hexdigest(),
+            oldest_updated_at=self._oldest,
+            newest_updated_at=self._newest,
+        )
+        write_durably(self._folder / _manifest_name(manifest), _encode(manifest))
+        return manifest
+
+    def abandon(self, error: BaseException) -> None:
+        """Take away what was written."""
+        with suppress(type(error)):  # the block that wrote the file raises it again
+            self._files.__exit__(type(error), error, error.__traceback__)
+
+
+class RawStore:
+    """The extracts under one root."""
+
+    def __init__(self, root: UPath | str) -> None:
+        self.root = UPath(root)
+
+    def writer(
+        self,
+        *,
+        feed: str,
+        partition_key: str,
+        partition: str,
+        extracted_at: dt.datetime,
+        source: dict[str, str],
+    ) -> ExtractWriter:
+        """Begin an extract in a partition; nothing of it counts before it is committed."""
+        manifest = Manifest(
+            feed=feed,
+            partition_key=partition_key,
+            partition=partition,
+            extract_id=new_id(extracted_at),
+            extracted_at=extracted_at,
+            records=0,
+            bytes=0,
+            sha256="",
+            source=source,
+        )
+        return ExtractWriter(self._folder(manifest), manifest)
+
+    def extract_ids(self, feed: str | None = None) -> set[str]:
+        """Give the ids of every extract that counts, by listing alone."""
+        return {path.name.removesuffix(_MANIFEST_SUFFIX) for path in self._manifest_paths(feed)}
+
+    def manifests(
+        self, feed: str | None = None, *, without: set[str] | None = None
+    ) -> list[Manifest]:
+        """Give the manifests of a feed, or of all, in the order in which extracts are loaded.
+
+        `without` names ids of extracts to leave out, unread.
+        """
+        found = [
+            _decode(path, Manifest)
+            for path in self._manifest_paths(feed)
+            if path.name.removesuffix(_MANIFEST_SUFFIX) not in (without or ())
+        ]
+        return sorted(found, key=lambda each: (each.extracted_at, each.extract_id))
+
+    def read(self, manifest: Manifest, *, batch_records: int) -> Iterator[list[bytes]]:
+        """Give an extract's records in batches, in order.
+
+        Raises:
+            DamagedExtractError: The file is missing, was changed, or holds another number of
+                records; batches given before the error must not be used.
+        """
+        path = self._folder(manifest) / _data_name(manifest)
+        count = 0
+        hashing = None
+        try:
+            with path.open("rb") as file:
+                hashing = _HashingFile(file)
+                for batch in _batches(hashing, batch_records):
+                    count += len(batch)
+                    yield batch
+        except (FileNotFoundError, zstandard.ZstdError) as error:
+            raise self._damaged(manifest, type(error).__name__) from None
+        if hashing.digest.hexdigest() != manifest.sha256 or count != manifest.records:
+            raise self._damaged(manifest, "its checksum or number of records differs")
+
+    def write_walk(self, walk: Walk, *, name: str | None = None) -> None:
+        """Record a proved walk. `name` replaces an earlier one of this name."""
+        write_durably(
+            self.root / walk.feed / _WALKS / f"{name or walk.walk_id}.json", _encode(walk)
+        )
+
+    def walks(self, feed: str) -> list[Walk]:
+        """Give the proved walks of a feed, in the order in which they began."""
+        folder = self.root / feed / _WALKS
+        if not folder.exists():
+            return []
+        found = [_decode(path, Walk) for path in folder.glob("*.json")]
+        return sorted(found, key=lambda each: (each.started_at, each.walk_id))
+
+    def partitions(self, feed: str) -> dict[str, int]:
+        """Give a feed's partitions with their number of extracts."""
+        counts: dict[str, int] = {}
+        for manifest in self.manifests(feed):
+            counts[manifest.partition] = counts.get(manifest.partition, 0) + 1
+        return counts
+
+    def _manifest_paths(self, feed: str | None) -> Iterator[UPath]:
+        if not self.root.exists():
+            return
+        yield from self.root.glob(f"{feed or '*'}/*=*/*{_MANIFEST_SUFFIX}")
+
+    def _folder(self, manifest: Manifest) -> UPath:
+        # Ids come from the API: nothing in one may lead out of the folder.
+        partition = quote(manifest.partition, safe="")
+        if len(partition) > _FOLDER_NAME_MOST:
+            partition = hashlib.sha256(partition.encode()).hexdigest()
+        return self.root / manifest.feed / f"{manifest.partition_key}={partition}"
+
+    def _damaged(self, manifest: Manifest, what: str) -> DamagedExtractError:
+        return DamagedExtractError(
+            f"Extract {manifest.extract_id} of {manifest.feed} "
+            f"({manifest.partition_key}={manifest.partition}) can't be used: {what}. Restore the "
+            "file from a backup, or delete it with its manifest and read the partition again."
+        )
+
+
+def new_id(moment: dt.datetime | None = None) -> str:
+    """Give an id that sorts by time and is never given twice."""
+    return f"{(moment or now()).astimezone(dt.UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
+
+
+class _HashingFile:
+    """A file that hashes and counts what passes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.written = 0
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.written += len(data)
+        return self._file.write(data)
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.digest.update(data)
+        return data
+
+
+def _batches(file: _HashingFile, batch_records: int) -> Iterator[list[bytes]]:
+    reader = zstandard.ZstdDecompressor().stream_reader(
+        cast("BinaryIO", file), read_across_frames=True
+    )
+    rest = b""
+    batch: list[bytes] = []
+    while chunk := reader.read(1 << 22):
+        *lines, rest = (rest + chunk).split(b"\n")
+        batch.extend(lines)
+        while len(batch) >= batch_records:
+            yield batch[:batch_records]
+            batch = batch[batch_records:]
+    if rest:
+        batch.append(rest)
+    if batch:
+        yield batch
+
+
+def _data_name(manifest: Manifest) -> str:
+    return manifest.extract_id + _DATA_SUFFIX
+
+
+def _manifest_name(manifest: Manifest) -> str:
+    return manifest.extract_id + _MANIFEST_SUFFIX
+
+
+def _encode(value: Manifest | Walk) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def _decode(path: UPath, kind: type[_Kind]) -> _Kind:
+    return msgspec.json.decode(path.read_bytes(), type=kind)

@@ -1,0 +1,266 @@
+"""A sync from the command line: the same Dagster jobs as in the UI, run here, one after the other.
+
+What belongs here: the order of runs, and turning a failed run into one sentence. What doesn't:
+what is due (`sync/`), what a job does (`defs/`), and printing (`cli.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from ldt_pipeline.api.client import Client
+from ldt_pipeline.defs.jobs import (
+    LOAD,
+    PUBLISH,
+    READ_EVENTS,
+    RECONCILE,
+    fetch_job_name,
+    reconcile_config,
+)
+from ldt_pipeline.defs.partitions import (
+    EVENT_KEYS,
+    EVENTS,
+    RACES,
+    clamp_months,
+    contiguous_ranges,
+)
+from ldt_pipeline.defs.sensors import missing_partitions, range_tags
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline.settings import Settings
+from ldt_pipeline.sync.compare import compare_with_api
+from ldt_pipeline.sync.plan import due_events, plan_feeds
+from ldt_pipeline.sync.state import State, read_state
+from ldt_pipeline.warehouse.connection import open_warehouse, warehouse_lock
+from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
+
+Say = Callable[[str], None]
+
+_PROCESS_TAG = "ldt/process"
+_OURS = {"ldt/from": "command line", _PROCESS_TAG: str(os.getpid())}
+
+
+class RunFailedError(Exception):
+    """A Dagster run failed; the text says why, in one sentence."""
+
+
+@dataclass(kw_only=True)
+class Synced:
+    """What a sync did."""
+
+    runs: list[str] = field(default_factory=list[str])
+    requests: int = 0
+
+    @property
+    def was_quiet(self) -> bool:
+        """Whether there was nothing to do."""
+        return not self.runs
+
+
+class Runner:
+    """Runs jobs of the code location in this process, recorded in an instance."""
+
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, say: Say) -> None:
+        self._definitions = definitions
+        self._instance = instance
+        self._say = say
+        self.runs: list[str] = []
+
+    def run(
+        self,
+        job_name: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        config: dg.RunConfig | None = None,
+    ) -> None:
+        """Run a job.
+
+        Raises:
+            RunFailedError: It failed.
+        """
+        job = self._definitions.resolve_job_def(job_name)
+        run_config: dict[str, Any] = config.to_config_dict() if config else {}
+        # Dagster's own account of each step goes to its event log; here a sentence is enough.
+        run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
+        result = job.execute_in_process(
+            instance=self._instance,
+            run_config=run_config,
+            tags={**_OURS, **(tags or {})},
+            raise_on_error=False,
+        )
+        self.runs.append(job_name)
+        if not result.success:
+            raise RunFailedError(_failure(result))
+
+
+def sync(
+    settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, say: Say
+) -> Synced:
+    """Bring everything up to date from the API, and publish.
+
+    Raises:
+        RunFailedError: A run failed. What was published before stays.
+        ApiError: The API could not be asked what changed.
+    """
+    release_dead_runs(instance)
+    runner = Runner(definitions, instance, say)
+    store = RawStore(str(settings.raw_dir))
+    state = _read_or_reset(settings, say)
+    with _client(settings) as client:
+        say("Asking what changed")
+        plans = plan_feeds(client, store, state)
+        requests = client.requests_sent
+    for plan in plans:
+        if plan.months is not None:
+            say(f"Reading {plan.feed.name}")
+            first, last = clamp_months(settings, *plan.months)
+            runner.run(fetch_job_name(plan.feed.name), tags=range_tags(first, last))
+    uneven = [plan.feed.name for plan in plans if plan.is_short_or_long]
+    fetched = [plan.feed.name for plan in plans if plan.months is not None]
+    if fetched or state.pending_extracts:
+        say("Loading")
+        runner.run(LOAD)
+        state = read_state(settings)
+    _read_due_events(settings, instance, runner, state, say)
+    uneven = list(dict.fromkeys([*uneven, *_still_uneven(settings, store, fetched)]))
+    if uneven:
+        _reconcile(settings, store, runner, uneven, say)
+    state = read_state(settings)
+    _add_partitions(instance, state)
+    if state.pending_extracts or not state.is_published:
+        say("Publishing")
+        runner.run(PUBLISH)
+    return Synced(runs=runner.runs, requests=requests)
+
+
+def rebuild(
+    settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, say: Say
+) -> Synced:
+    """Make the warehouse anew from the raw store alone, and publish it.
+
+    Raises:
+        RunFailedError: A run failed. What was published before stays.
+    """
+    release_dead_runs(instance)
+    runner = Runner(definitions, instance, say)
+    _remove_warehouse(settings)
+    say("Loading")
+    runner.run(LOAD)
+    _add_partitions(instance, read_state(settings))
+    say("Publishing")
+    runner.run(PUBLISH)
+    return Synced(runs=runner.runs)
+
+
+def release_dead_runs(instance: dg.DagsterInstance) -> None:
+    """End runs of commands that were killed: else they keep their place in a pool for ever."""
+    runs = instance.get_runs(
+        dg.RunsFilter(
+            tags={"ldt/from": "command line"},
+            statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING],
+        )
+    )
+    for run in runs:
+        process = run.tags.get(_PROCESS_TAG, "")
+        if process.isdecimal() and not _is_alive(int(process)):
+            instance.report_run_failed(run, "The command that ran it was ended from outside.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(process: int) -> bool:
+    if process == os.getpid():
+        return False  # an earlier process had our number, or an earlier sync of ours failed
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _client(settings: Settings) -> Client:
+    return Client(
+        base_url=settings.api_base_url,
+        api_key=settings.require_api_key(),
+        max_in_flight=settings.max_concurrency,
+    )
+
+
+def _read_or_reset(settings: Settings, say: Say) -> State:
+    """Look into the warehouse; one of another version is made anew from the raw store."""
+    try:
+        return read_state(settings)
+    except OutdatedWarehouseError:
+        say("The warehouse is of another version: making it anew from the raw store")
+        _remove_warehouse(settings)
+        return read_state(settings)
+
+
+def _remove_warehouse(settings: Settings) -> None:
+    path = settings.warehouse_path
+    with warehouse_lock(path):
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + ".wal").unlink(missing_ok=True)
+
+
+def _read_due_events(
+    settings: Settings, instance: dg.DagsterInstance, runner: Runner, state: State, say: Say
+) -> None:
+    _add_partitions(instance, state)
+    due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
+    ranges = contiguous_ranges(due, list(instance.get_dynamic_partitions(EVENT_KEYS)))
+    for first, last in ranges:
+        say("Reading reserved entries and tickets")
+        runner.run(READ_EVENTS, tags=range_tags(first, last))
+
+
+def _add_partitions(instance: dg.DagsterInstance, state: State) -> None:
+    events, races = missing_partitions(instance, state)
+    if events:
+        instance.add_dynamic_partitions(EVENTS.name or "", events)
+    if races:
+        instance.add_dynamic_partitions(RACES.name or "", races)
+
+
+def _still_uneven(settings: Settings, store: RawStore, names: list[str]) -> list[str]:
+    """Compare the feeds that were just read with the API; gives those that don't agree."""
+    feeds = [feed for feed in CHANGE_FEEDS if feed.name in names]
+    if not feeds:
+        return []
+    with _client(settings) as client, open_warehouse(settings.warehouse_path) as connection:
+        return [
+            feed.name
+            for feed in feeds
+            if not compare_with_api(client, store, connection, feed).agrees
+        ]
+
+
+def _reconcile(
+    settings: Settings, store: RawStore, runner: Runner, uneven: list[str], say: Say
+) -> None:
+    """Look race by race first, and read the lists whole only where that doesn't explain it."""
+    for whole in (False, True):
+        say("Finding out what was deleted" if not whole else "Reading whole lists to reconcile")
+        runner.run(RECONCILE, config=reconcile_config(whole=whole, feeds=uneven))
+        runner.run(LOAD)
+        uneven = _still_uneven(settings, store, uneven)
+        if not uneven:
+            return
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    """Give the sentence of the first step that failed, without Dagster's wrapping."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return error.message.strip().split(": ", 1)[-1].strip()
+    return f"The run {result.run_id} failed; Dagster's page of it says why."

@@ -1,0 +1,122 @@
+"""Settings from the environment and `.env`: the only module that reads either.
+
+What belongs here: names, defaults and validation of settings, and where files lie under the data
+folder. What doesn't: anything that acts on them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """A setting is missing or makes no sense; the text names it and says what is allowed."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field is read from `LDT_<NAME>` or from `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LDT_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # an error must not print a mistyped key
+    )
+
+    api_key: SecretStr | None = Field(default=None, repr=False)
+    api_base_url: str = "https://api.letsdothis.com/v0"
+    data_dir: Path = Path("data")
+    history_start: dt.date = dt.date(2020, 1, 1)
+    max_concurrency: int = Field(default=4, ge=1, le=64)
+    event_ids: Annotated[tuple[str, ...], NoDecode] = ()
+    event_refresh_minutes: int = Field(default=60, ge=0)
+    questions_file: Path | None = None
+
+    @field_validator("api_base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an http or https address, such as https://host/v0")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must be an address alone, without user, password, query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("data_dir", "questions_file")
+    @classmethod
+    def _make_absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else value
+
+    @field_validator("history_start")
+    @classmethod
+    def _check_first_of_month(cls, value: dt.date) -> dt.date:
+        if value.day != 1:
+            raise ValueError("must be the first day of a month, such as 2020-01-01")
+        return value
+
+    @field_validator("event_ids", mode="before")
+    @classmethod
+    def _split_event_ids(cls, value: object) -> object:
+        if isinstance(value, str):
+            parts = (part.strip() for part in value.split(","))
+            return tuple(dict.fromkeys(part for part in parts if part))
+        return value
+
+    @property
+    def raw_dir(self) -> Path:
+        """Where the raw store lies."""
+        return self.data_dir / "raw"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The private DuckDB file: one writer, nobody else."""
+        return self.data_dir / "warehouse.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        """The DuckDB file for people, replaced atomically."""
+        return self.data_dir / "ldt.duckdb"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Where exports go."""
+        return self.data_dir / "exports"
+
+    def require_api_key(self) -> str:
+        """Give the key.
+
+        Raises:
+            SettingsError: There is none.
+        """
+        if self.api_key is None:
+            raise SettingsError(
+                "LDT_API_KEY is not set. Create a key under settings / credentials in your "
+                "Let's Do This account and put it into the environment or into .env; "
+                "`ldt demo` shows the pipeline without one."
+            )
+        return self.api_key.get_secret_value()
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: One of them makes no sense; every bad one is named, none is printed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"LDT_{'.'.join(str(part) for part in each['loc']).upper()}: "
+            f"{each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsError(f"The settings can't be used. {problems}.") from None

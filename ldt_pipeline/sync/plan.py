@@ -1,0 +1,112 @@
+"""What has to be read: the cheapest questions first, and nothing that is known already.
+
+What belongs here: when a feed or an event is due. What doesn't: reading it (`feeds/`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ldt_pipeline.api.client import Client
+from ldt_pipeline.api.paging import ListRequest, first_record
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, ChangeFeed
+from ldt_pipeline.feeds.changes import Position, has_unseen, position
+from ldt_pipeline.feeds.totals import Totals, ask_totals
+from ldt_pipeline.instants import month_of, now, parse_instant
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline.sync.state import EventState, State
+
+_PAST_EVENT_DAYS = 2
+_PAST_EVENT_REFRESH = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedPlan:
+    """What one poll found out about a feed.
+
+    Where `months` are given (first and last, `YYYY-MM`), there are changes to read in them. Where
+    `is_short_or_long`, nothing changed and yet the totals differ: something was deleted, or was
+    committed late.
+    """
+
+    feed: ChangeFeed
+    totals: Totals
+    months: tuple[str, str] | None
+    is_short_or_long: bool
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.months is None and not self.is_short_or_long
+
+
+def plan_feeds(client: Client, store: RawStore, state: State) -> list[FeedPlan]:
+    """Ask each list whether anything changed: one request a list, two soon after a change.
+
+    Raises:
+        ApiError: A list could not be asked.
+    """
+    return [_plan_feed(client, store, state, feed) for feed in CHANGE_FEEDS]
+
+
+def due_events(
+    events: Sequence[EventState], *, refresh_minutes: int, at: dt.datetime | None = None
+) -> list[str]:
+    """Give the events whose groups and tickets have to be read again.
+
+    They carry no timestamps. Due is an event that was never read, one whose entries changed since
+    it was read, and one that was read longer ago than `refresh_minutes`; once its last race is
+    over, a week is soon enough.
+    """
+    moment = at or now()
+    refresh = dt.timedelta(minutes=refresh_minutes)
+
+    def is_due(event: EventState) -> bool:
+        if event.read_at is None:
+            return True
+        if event.changed_at and event.changed_at >= event.read_at:
+            return True
+        is_over = event.race_ends_at and event.race_ends_at < moment - dt.timedelta(
+            days=_PAST_EVENT_DAYS
+        )
+        return moment - event.read_at >= (max(refresh, _PAST_EVENT_REFRESH) if is_over else refresh)
+
+    return [event.event_id for event in events if is_due(event)]
+
+
+def _plan_feed(client: Client, store: RawStore, state: State, feed: ChangeFeed) -> FeedPlan:
+    totals = ask_totals(client, feed)
+    at = position(store, feed)
+    months = _months(client, store, feed, totals, at)
+    held, rejected = state.held.get(feed.name, 0), state.rejected.get(feed.name, 0)
+    return FeedPlan(
+        feed=feed,
+        totals=totals,
+        months=months,
+        is_short_or_long=(
+            months is None
+            and totals.total is not None
+            and not held <= totals.total <= held + rejected
+        ),
+    )
+
+
+def _months(
+    client: Client, store: RawStore, feed: ChangeFeed, totals: Totals, at: Position | None
+) -> tuple[str, str] | None:
+    newest = totals.newest_updated_at or totals.asked_at
+    if at is None:
+        if totals.total == 0:
+            return month_of(totals.asked_at), month_of(totals.asked_at)
+        oldest = first_record(client, ListRequest(operation=feed.operation))[0]
+        oldest_at = parse_instant(oldest.updated_at) if oldest else None
+        return month_of(min(oldest_at or newest, newest)), month_of(newest)
+    if at.watermark is None:
+        return None if totals.total == 0 else (month_of(newest), month_of(newest))
+    is_newer = totals.newest_updated_at is not None and totals.newest_updated_at > at.watermark
+    if is_newer or (not at.is_settled and has_unseen(client, store, feed, at)):
+        first = at.next_after or at.watermark
+        return month_of(min(first, newest)), month_of(max(newest, at.watermark))
+    return None

@@ -1,0 +1,128 @@
+"""Finding deletions, late rows and silent changes: where totals disagree, and at night everywhere.
+
+What belongs here: which rosters are read, and which ids are asked for. What doesn't: reading them
+(`feeds/rosters.py`). What is found goes to the raw store; the next load brings it in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ldt_pipeline.api.client import Client
+from ldt_pipeline.feeds.catalogue import ChangeFeed
+from ldt_pipeline.feeds.changes import fetch_everything
+from ldt_pipeline.feeds.rosters import (
+    confirm_missing,
+    fetch_roster,
+    roster_totals,
+    store_confirmed,
+)
+from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.settings import Settings
+from ldt_pipeline.warehouse.connection import open_warehouse
+from ldt_pipeline.warehouse.read import hashes, live_counts_by, live_ids
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Reconciled:
+    """What was compared and found. `rosters` are the manifests of the rosters that were read."""
+
+    feed: str
+    compared: int = 0
+    rosters: list[Manifest] = field(default_factory=list[Manifest])
+    stored: int = 0
+    deleted: int = 0
+    still_there: int = 0
+
+
+def reconcile_by_roster(
+    client: Client, store: RawStore, settings: Settings, feed: ChangeFeed
+) -> Reconciled:
+    """Compare totals race by race (or event by event) and read the rosters that disagree.
+
+    A list without rosters, or one that is as short as the partners', is read whole.
+
+    Raises:
+        ApiError: Something could not be read.
+    """
+    if feed.roster is None or feed.roster_column is None:
+        return reconcile_whole(client, store, settings, feed)
+    with open_warehouse(settings.warehouse_path) as connection:
+        held = live_counts_by(connection, feed.entity, feed.roster_column)
+    totals = roster_totals(client, feed.roster, list(held))
+    result = Reconciled(feed=feed.name, compared=len(totals))
+    for key, total in totals.items():
+        if total == held[key]:
+            continue
+        reconcile_roster(client, store, settings, feed, key, into=result)
+    return result
+
+
+def reconcile_roster(
+    client: Client,
+    store: RawStore,
+    settings: Settings,
+    feed: ChangeFeed,
+    key: str,
+    *,
+    into: Reconciled | None = None,
+) -> Reconciled:
+    """Read one race's or event's roster, and ask for each record that we hold and it lacks.
+
+    Raises:
+        ApiError: Something could not be read.
+    """
+    result = into or Reconciled(feed=feed.name)
+    if feed.roster is None:
+        raise ValueError(f"{feed.name} has no rosters.")
+    manifest, identities = fetch_roster(client, store, feed.roster, key)
+    if manifest is not None:
+        result.rosters.append(manifest)
+        result.stored += manifest.records
+    with open_warehouse(settings.warehouse_path) as connection:
+        held = live_ids(connection, feed.entity, feed.roster_column, key)
+    _settle_missing(client, store, feed, sorted(held - identities), result)
+    return result
+
+
+def reconcile_whole(
+    client: Client,
+    store: RawStore,
+    settings: Settings,
+    feed: ChangeFeed,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Reconciled:
+    """Read the whole list, store what differs from what we hold, and ask for what it lacks.
+
+    Raises:
+        ApiError: Something could not be read.
+    """
+    with open_warehouse(settings.warehouse_path) as connection:
+        known = hashes(connection, feed.entity)
+    fetched, identities = fetch_everything(client, store, feed, known=known, progress=progress)
+    result = Reconciled(feed=feed.name, compared=len(identities), stored=fetched.records)
+    missing = sorted(str(each) for each in known.keys() - identities)
+    _settle_missing(client, store, feed, missing, result)
+    return result
+
+
+def _settle_missing(
+    client: Client, store: RawStore, feed: ChangeFeed, missing: list[str], result: Reconciled
+) -> None:
+    if not missing:
+        return
+    confirmed = confirm_missing(client, feed, missing)
+    store_confirmed(store, feed, confirmed)
+    result.deleted += len(confirmed.deleted)
+    result.still_there += len(confirmed.found)
+    _logger.info(
+        "%s: %d records are gone, %d have moved.",
+        feed.name,
+        len(confirmed.deleted),
+        len(confirmed.found),
+    )

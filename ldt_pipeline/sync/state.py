@@ -1,0 +1,105 @@
+"""What the warehouse holds, in the few numbers that a plan needs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+import duckdb
+
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline.settings import Settings
+from ldt_pipeline.warehouse import books
+from ldt_pipeline.warehouse.connection import open_warehouse
+from ldt_pipeline.warehouse.load import pending
+from ldt_pipeline.warehouse.read import live_count
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventState:
+    """How current an event's groups and tickets are.
+
+    `changed_at` is when an entry of the event last arrived, `read_at` when both of its lists were
+    last read, `race_ends_at` the start of its last race; each None if never or unknown.
+    """
+
+    event_id: str
+    changed_at: dt.datetime | None
+    read_at: dt.datetime | None
+    race_ends_at: dt.datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What we hold. `held` and `rejected` count records by feed."""
+
+    held: dict[str, int] = field(default_factory=dict[str, int])
+    rejected: dict[str, int] = field(default_factory=dict[str, int])
+    events: list[EventState] = field(default_factory=list[EventState])
+    races: list[str] = field(default_factory=list[str])
+    pending_extracts: int = 0
+    is_published: bool = False
+
+
+def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
+    """Look into the warehouse.
+
+    Raises:
+        WarehouseBusyError: Another process has it.
+        OutdatedWarehouseError: Another version made it.
+    """
+    with open_warehouse(settings.warehouse_path, wait_seconds=wait_seconds) as connection:
+        store = RawStore(str(settings.raw_dir))
+        return State(
+            held={feed.name: live_count(connection, feed.entity) for feed in CHANGE_FEEDS},
+            rejected={
+                feed.name: books.rejected_count(connection, feed.entity) for feed in CHANGE_FEEDS
+            },
+            events=_events(connection, settings.event_ids),
+            races=_races(connection),
+            pending_extracts=len(pending(connection, store)),
+            is_published=settings.published_path.exists() and _is_published(connection),
+        )
+
+
+def _is_published(connection: duckdb.DuckDBPyConnection) -> bool:
+    rows = connection.execute(
+        "SELECT extracts = (SELECT count(*) FROM ops.load_log) FROM ops.publications"
+    ).fetchall()
+    return rows == [(True,)]
+
+
+def _events(connection: duckdb.DuckDBPyConnection, configured: tuple[str, ...]) -> list[EventState]:
+    feeds = [feed.name for feed in SNAPSHOT_FEEDS]
+    rows = connection.execute(
+        """
+        WITH entries AS (
+            SELECT event_id, _extracted_at, race_start_at FROM tidy.participants
+            UNION ALL SELECT event_id, _extracted_at, race_start_at FROM tidy.applications
+            UNION ALL SELECT unnest(?::VARCHAR[]), NULL, NULL
+        ), snapshots AS (
+            SELECT event_id, min(read_at) AS read_at, count(*) AS lists
+            FROM (
+                SELECT partition AS event_id, feed, max(extracted_at) AS read_at
+                FROM ops.load_log WHERE feed IN (SELECT unnest(?::VARCHAR[])) GROUP BY ALL
+            ) GROUP BY event_id
+        )
+        SELECT event_id, max(_extracted_at), any_value(read_at) FILTER (lists = ?),
+            max(race_start_at)
+        FROM entries LEFT JOIN snapshots USING (event_id)
+        WHERE event_id <> '' GROUP BY event_id ORDER BY event_id
+        """,
+        [list(configured), feeds, len(feeds)],
+    ).fetchall()
+    return [
+        EventState(event_id=row[0], changed_at=row[1], read_at=row[2], race_ends_at=row[3])
+        for row in rows
+    ]
+
+
+def _races(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
+        "SELECT DISTINCT race_id FROM tidy.participants WHERE race_id <> '' ORDER BY race_id"
+    ).fetchall()
+    return [row[0] for row in rows]

@@ -1,0 +1,31 @@
+"""The registry of tables: every column of every table stands here, once.
+
+What belongs here: names, types, descriptions, grains, keys, and which columns are personal data.
+What doesn't: how a column is computed (`tidy/`, `marts/`) or stored (`warehouse/`).
+
+Derived from it: polars schemas, DuckDB DDL, Dagster column metadata, structural checks and
+`docs/tables.md`. The columns themselves are in two neighbours, by the layer they belong to:
+`tidy.py` (what the API says) and `marts.py` (what we conclude).
+"""
+
+from __future__ import annotations
+
+from ldt_pipeline.tables.marts import MART_TABLES
+from ldt_pipeline.tables.tidy import TIDY_TABLES
+from ldt_pipeline.tables.types import Column, Layer, Personal, Table, duckdb_type
+
+__all__ = ["TABLES", "Column", "Layer", "Personal", "Table", "duckdb_type", "table"]
+
+TABLES: dict[str, Table] = {each.name: each for each in (*TIDY_TABLES, *MART_TABLES)}
+"""Every published table, by name, in the order in which people should meet them."""
+
+
+def table(name: str) -> Table:
+    """Give the table of this name.
+
+    Raises:
+        KeyError: There is none; the text lists the tables that there are.
+    """
+    if name not in TABLES:
+        raise KeyError(f"There is no table {name!r}; there are: {', '.join(TABLES)}.")
+    return TABLES[name]

@@ -1,0 +1,252 @@
+"""The marts: what people open. Computed from tidy tables by `marts/`, one function each."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ldt_pipeline.tables.types import UTC_TIMESTAMP, Column, Layer, Personal, Table
+
+_TEXT = pl.String()
+_WHOLE = pl.Int64()
+_FLAG = pl.Boolean()
+
+
+def _text(name: str, description: str, personal: Personal | None = None) -> Column:
+    return Column(name=name, type=_TEXT, description=description, personal=personal)
+
+
+def _whole(name: str, description: str) -> Column:
+    return Column(name=name, type=_WHOLE, description=description)
+
+
+def _instant(name: str, description: str) -> Column:
+    return Column(name=name, type=UTC_TIMESTAMP, description=description)
+
+
+def _flag(name: str, description: str) -> Column:
+    return Column(name=name, type=_FLAG, description=description)
+
+
+_EVENT_ID = _text("event_id", "The event.")
+_EVENT_NAME = _text("event_name", "The event's name, from its newest entry.")
+_RACE_ID = _text("race_id", "The race.")
+_RACE_NAME = _text("race_name", "The race's name, from its newest entry.")
+
+EVENTS = Table(
+    name="events",
+    layer=Layer.MART,
+    description="Every event that entries, applications or the settings name.",
+    grain="one row per event",
+    key=("event_id",),
+    columns=(
+        _EVENT_ID,
+        _EVENT_NAME,
+        _instant("first_race_start_at", "When the event's first race starts."),
+        _instant("last_race_start_at", "When the event's last race starts."),
+        _whole("races", "Races that are known."),
+        _whole("participants", "Live participants."),
+        _whole("applications", "Live applications."),
+        _whole("reserved_entry_groups", "Live reserved entry groups."),
+        _whole("tickets", "Live tickets."),
+    ),
+)
+
+RACES = Table(
+    name="races",
+    layer=Layer.MART,
+    description="Every race that entries or applications name.",
+    grain="one row per race",
+    key=("race_id",),
+    columns=(
+        _RACE_ID,
+        _RACE_NAME,
+        _EVENT_ID,
+        _EVENT_NAME,
+        _instant("race_start_at", "When the race starts, from its newest entry."),
+        _text("discipline_label", "The discipline, such as Running."),
+        _whole("participants", "Live participants."),
+        _whole("participants_with_bib", "Live participants that have a bib number."),
+        _whole("applications", "Live applications."),
+    ),
+)
+
+START_LIST = Table(
+    name="start_list",
+    layer=Layer.MART,
+    description="Who starts where: the list that bibs are pinned by.",
+    grain="one row per live participant",
+    key=("participant_id",),
+    columns=(
+        _text("participant_id", "The participant: stable, never the bib."),
+        _EVENT_ID,
+        _text("event_name", "The event's name."),
+        _RACE_ID,
+        _text("race_name", "The race's name."),
+        _instant("race_start_at", "When the race starts."),
+        _text("bib_number", "Bib number as text: leading zeros and letters count."),
+        _text("wave", "Names of the waves, joined by ', '."),
+        _text("first_name", "From the answers.", Personal.NAME),
+        _text("last_name", "From the answers.", Personal.NAME),
+        _text("email", "The participant's own, from the answers.", Personal.CONTACT),
+        _text("phone", "The participant's own, from the answers.", Personal.CONTACT),
+        Column(
+            name="date_of_birth",
+            type=pl.Date(),
+            description="From the answers; null where the text is no date.",
+            personal=Personal.BIRTH,
+        ),
+        Column(
+            name="age_on_race_day",
+            type=_WHOLE,
+            description="Whole years on the day of the race (UTC).",
+            personal=Personal.BIRTH,
+        ),
+        _text("gender", "As answered: never coerced.", Personal.SPECIAL),
+        _text("club", "From the answers.", Personal.SPECIAL),
+        _text("nationality", "From the answers.", Personal.SPECIAL),
+        _text("emergency_contact_name", "From the answers.", Personal.NAME),
+        _text("emergency_contact_phone", "From the answers.", Personal.CONTACT),
+        _text("ticket_id", "The ticket."),
+        _text("ticket_title", "The ticket's title."),
+        _text(
+            "entry_route",
+            "reserved_entry (claimed from a group), application (ballot or approval) or general.",
+        ),
+        _text("partner_id", "The partner whose place it is."),
+        _text("partner_name", "That partner's name."),
+        _text("reserved_entry_group_id", "The group that the place came from."),
+        _text("reserved_entry_group_name", "That group's name."),
+        _text("booking_id", "The booking."),
+        _text("booker_name", "Who made the booking.", Personal.NAME),
+        _text("booker_email", "E-mail of whoever booked.", Personal.CONTACT),
+        _instant("registered_at", "When the entry was created."),
+        _instant("updated_at", "When the API last changed the entry."),
+        _flag("is_redacted", "The person asked to be forgotten; personal columns are null."),
+    ),
+)
+
+PARTNER_ALLOCATIONS = Table(
+    name="partner_allocations",
+    layer=Layer.MART,
+    description="Who got how many places, and how many of them are claimed.",
+    grain="one row per live reserved entry group",
+    key=("reserved_entry_group_id",),
+    columns=(
+        _EVENT_ID,
+        _EVENT_NAME,
+        _text("partner_id", "The partner; null where the organiser manages the group."),
+        _text("partner_name", "The partner's name."),
+        _text("partner_type", "Such as CHARITY or SPONSOR."),
+        _text("reserved_entry_group_id", "The group."),
+        _text("reserved_entry_group_name", "The group's name."),
+        _text("group_type", "MULTI_USE, SINGLE_USE or UNKNOWN."),
+        _whole("max_capacity", "Places in the group."),
+        _whole("used_capacity", "Places that are claimed, as the API says."),
+        _whole("remaining_capacity", "Places left: never below 0."),
+        Column(
+            name="utilisation",
+            type=pl.Float64(),
+            description="used_capacity / max_capacity; null for a group without places.",
+        ),
+        _whole("participants_matched", "Live participants that we can attribute to the group."),
+        _flag("capacity_agrees", "Whether used_capacity equals participants_matched."),
+        _instant("first_claimed_at", "When the first of them was created."),
+        _instant("last_claimed_at", "When the last of them was created."),
+    ),
+)
+
+REJECTED_RECORDS = Table(
+    name="rejected_records",
+    layer=Layer.MART,
+    description="Records that could not be read. The bytes are in the raw store.",
+    grain="one row per record that was rejected and has not been replaced since",
+    key=("feed", "extract_id", "record_number"),
+    columns=(
+        _text("feed", "The feed that it came from."),
+        _text("record_id", "Its id, where one could be read."),
+        _text("reason", "What is wrong with it, without its values."),
+        _text("extract_id", "The extract that holds it."),
+        _whole("record_number", "Its line in the extract, from 1."),
+        _instant("extracted_at", "When it was read from the API."),
+    ),
+)
+
+SCHEMA_DRIFT = Table(
+    name="schema_drift",
+    layer=Layer.MART,
+    description="Keys that the API sends and that we don't know: nothing reads them yet.",
+    grain="one row per feed and path",
+    key=("feed", "path"),
+    columns=(
+        _text("feed", "The feed."),
+        _text("path", "Where the key stands, such as fields[].helpText."),
+        _text("value_types", "JSON types seen, sorted and joined by ', '."),
+        _whole("records", "Records that had it."),
+        _instant("first_seen_at", "When it was first seen."),
+        _instant("last_seen_at", "When it was last seen."),
+    ),
+)
+
+DATA_ISSUES = Table(
+    name="data_issues",
+    layer=Layer.MART,
+    description="Problems that a person can fix, a sentence each.",
+    grain="one row per problem",
+    key=("kind", "event_id", "race_id", "subject_id"),
+    columns=(
+        _text("severity", "error, warning or info."),
+        _text("kind", "Such as duplicate_bib_number."),
+        _EVENT_ID,
+        _RACE_ID,
+        _text("subject_id", "What it is about: a participant, group, bib or question."),
+        _text("sentence", "What is wrong and what to do, without personal data."),
+    ),
+)
+
+SYNC_STATUS = Table(
+    name="sync_status",
+    layer=Layer.MART,
+    description="How fresh and complete each feed was when this file was published.",
+    grain="one row per feed",
+    key=("feed",),
+    columns=(
+        _text("feed", "The feed."),
+        _whole("records", "Live records that we hold."),
+        _whole("deleted_records", "Records that the API has dropped."),
+        _whole("rejected_records", "Records that could not be read and are not in `records`."),
+        _whole("api_total", "How many the API said it has, where it says so."),
+        _flag("is_complete", "Whether the two agreed when last compared; null: never compared."),
+        _instant("newest_updated_at", "The newest change that we hold."),
+        _instant("last_extracted_at", "When records were last read from the API."),
+        _whole("extracts", "Extracts that are loaded."),
+    ),
+)
+
+LOADED_EXTRACTS = Table(
+    name="loaded_extracts",
+    layer=Layer.MART,
+    description="What this file was made from: every extract of the raw store that is in it.",
+    grain="one row per extract",
+    key=("extract_id",),
+    columns=(
+        _text("extract_id", "The extract."),
+        _text("feed", "The feed."),
+        _text("partition_key", "What the feed is partitioned by."),
+        _text("partition", "The partition."),
+        _instant("extracted_at", "When it was read from the API."),
+        _whole("records", "Records in it."),
+        _whole("rejected", "Records in it that could not be read."),
+    ),
+)
+
+MART_TABLES: tuple[Table, ...] = (
+    EVENTS,
+    RACES,
+    START_LIST,
+    PARTNER_ALLOCATIONS,
+    REJECTED_RECORDS,
+    SCHEMA_DRIFT,
+    DATA_ISSUES,
+    SYNC_STATUS,
+    LOADED_EXTRACTS,
+)

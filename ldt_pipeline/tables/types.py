@@ -1,0 +1,126 @@
+"""What a table and a column are, for the registry in this package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import polars as pl
+from polars._typing import PolarsDataType
+
+UTC_TIMESTAMP = pl.Datetime("us", "UTC")
+"""The one type of instants: microseconds, UTC."""
+
+MONEY = pl.Decimal(18, 4)
+"""The one type of amounts; its currency stands in a column beside it."""
+
+
+class Layer(StrEnum):
+    """Where a table is made."""
+
+    TIDY = "tidy"
+    MART = "marts"
+
+
+class Personal(StrEnum):
+    """What kind of personal data a column holds."""
+
+    NAME = "name"
+    CONTACT = "contact"
+    BIRTH = "birth"
+    SPECIAL = "special"
+    """Could reveal health, beliefs or origin, as free answers can."""
+    LINK = "link"
+    """A secret or personal address, such as a claim link."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column: `source` is the key in the API's record that it comes from, if one does."""
+
+    name: str
+    type: pl.DataType
+    description: str
+    source: str | None = None
+    personal: Personal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table. `key` names the columns that are unique together."""
+
+    name: str
+    layer: Layer
+    description: str
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def schema(self) -> dict[str, pl.DataType]:
+        """Column names to polars types, in order."""
+        return {column.name: column.type for column in self.columns}
+
+    @cached_property
+    def personal_columns(self) -> tuple[str, ...]:
+        """The names of the columns that hold personal data."""
+        return tuple(column.name for column in self.columns if column.personal)
+
+    def empty(self) -> pl.DataFrame:
+        """Give the table without rows."""
+        return pl.DataFrame(schema=self.schema)
+
+    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Give `frame` with exactly this table's columns, in order and typed.
+
+        Raises:
+            ValueError: A column is missing or one is unknown. (DuckDB would store NULL for a
+                missing one without a word.)
+        """
+        missing = [name for name in self.schema if name not in frame.columns]
+        unknown = [name for name in frame.columns if name not in self.schema]
+        if missing or unknown:
+            raise ValueError(
+                f"A frame for table {self.name} does not fit: "
+                f"missing columns {missing}, unknown columns {unknown}."
+            )
+        return frame.select(
+            pl.col(name).cast(type_, strict=True) for name, type_ in self.schema.items()
+        )
+
+
+_DUCKDB_TYPES: Mapping[type[pl.DataType], str] = {
+    pl.String: "VARCHAR",
+    pl.Int32: "INTEGER",
+    pl.Int64: "BIGINT",
+    pl.Float64: "DOUBLE",
+    pl.Boolean: "BOOLEAN",
+    pl.Date: "DATE",
+    pl.Datetime: "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def duckdb_type(type_: pl.DataType) -> str:
+    """Give DuckDB's name for a polars type of the registry.
+
+    Raises:
+        TypeError: The registry has no use for this type (yet).
+    """
+    if isinstance(type_, pl.Decimal):
+        return f"DECIMAL({type_.precision}, {type_.scale})"
+    if isinstance(type_, pl.List):
+        return f"{duckdb_type(_instance(type_.inner))}[]"
+    if isinstance(type_, pl.Struct):
+        fields = ", ".join(
+            f'"{field.name}" {duckdb_type(_instance(field.dtype))}' for field in type_.fields
+        )
+        return f"STRUCT({fields})"
+    if type(type_) not in _DUCKDB_TYPES:
+        raise TypeError(f"No DuckDB type is chosen for the polars type {type_!r}.")
+    return _DUCKDB_TYPES[type(type_)]
+
+
+def _instance(type_: PolarsDataType) -> pl.DataType:
+    return type_ if isinstance(type_, pl.DataType) else type_()

@@ -1,0 +1,78 @@
+"""Dates of birth, as people type them.
+
+What belongs here: reading a text as a date of birth. What doesn't: instants from the API
+(`instants.py`), and finding the answer (`questions.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Final, overload
+
+import polars as pl
+
+EARLIEST: Final = date(1900, 1, 1)
+
+_ENGLISH_MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june", "july", "august"),
+    *("september", "october", "november", "december"),
+)
+_MONTHS: Final = {
+    name[:length]: str(number)
+    for number, name in enumerate(_ENGLISH_MONTHS, start=1)
+    for length in range(3, len(name) + 1)
+}
+
+_ISO: Final = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*)?$"
+_COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})$"
+_DAY_FIRST: Final = r"^(\d{1,2}) ?[-/. ] ?(\d{1,2}) ?[-/. ] ?(\d{4})$"
+_DAY_FIRST_NAMED: Final = (
+    r"^(?:[a-z]+,? )?(\d{1,2})(?:st|nd|rd|th|\.)?[ -]+(?:of )?([a-z]{3,9})\.?,?[ -]+(\d{4})$"
+)
+_MONTH_NAMED_FIRST: Final = r"^([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$"
+
+
+@overload
+def parse_birth_date(text: pl.Expr) -> pl.Expr: ...
+@overload
+def parse_birth_date(text: pl.Series) -> pl.Series: ...
+def parse_birth_date(text: pl.Expr | pl.Series) -> pl.Expr | pl.Series:
+    """Read texts as dates of birth.
+
+    Read are ISO dates and date-times (whose date counts), days before months in numbers, as in the
+    United Kingdom and most of Europe ("07/03/1990" is in March), and months by their English names.
+
+    Returns:
+        Dates, null for what is none, for days that don't exist, and for those before 1900 or in
+        the future.
+    """
+    if isinstance(text, pl.Series):
+        return (
+            text.to_frame("text").select(_birth_date(pl.col("text"))).to_series().alias(text.name)
+        )
+    return _birth_date(text)
+
+
+def _birth_date(text: pl.Expr) -> pl.Expr:
+    clean = text.str.strip_chars().str.to_lowercase().str.replace_all(r"\s+", " ")
+    candidates = [
+        _date(clean, _ISO, year=1, month=2, day=3),
+        _date(clean, _DAY_FIRST, year=3, month=2, day=1),
+        _date(clean, _COMPACT, year=1, month=2, day=3),
+        _date(clean, _DAY_FIRST_NAMED, year=3, month=2, day=1),
+        _date(clean, _MONTH_NAMED_FIRST, year=3, month=1, day=2),
+    ]
+    read = pl.coalesce(candidates)
+    today = datetime.now(UTC).date()
+    return pl.when(read.is_between(EARLIEST, today)).then(read)
+
+
+def _date(text: pl.Expr, pattern: str, *, year: int, month: int, day: int) -> pl.Expr:
+    months = text.str.extract(pattern, month)
+    # Padding and a strict format, as pl.date() raises where a day doesn't exist.
+    parts = [
+        text.str.extract(pattern, year),
+        months.replace_strict(_MONTHS, default=months).str.zfill(2),
+        text.str.extract(pattern, day).str.zfill(2),
+    ]
+    return pl.concat_str(parts, separator="-").str.to_date("%Y-%m-%d", strict=False)

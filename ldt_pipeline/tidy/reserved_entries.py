@@ -1,0 +1,158 @@
+"""What is read event by event: reserved entry groups with their tickets, and an event's tickets.
+
+What belongs here: which column is made from which keys. What doesn't: the keys themselves
+(`shapes.py`). These lists carry no timestamps: a row is as of when it was read.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from ldt_pipeline.tables.tidy import RESERVED_ENTRY_GROUPS, RESERVED_ENTRY_TICKETS, TICKETS
+from ldt_pipeline.tidy.columns import first_of, simple_columns
+from ldt_pipeline.tidy.decode import Reader
+from ldt_pipeline.tidy.feed import Child, Chunk, Feed, tidy
+from ldt_pipeline.tidy.frames import Tidied
+from ldt_pipeline.tidy.items import Items
+from ldt_pipeline.tidy.json_values import json_type_of_text, read_items
+from ldt_pipeline.tidy.shapes import (
+    RESERVED_ENTRY_GROUP,
+    RESERVED_ENTRY_TICKET,
+    SALE_END_KEYS,
+    SALE_START_KEYS,
+    TICKET,
+)
+
+
+def tidy_reserved_entries(raw: pl.DataFrame) -> Tidied:
+    """Read reserved entry groups.
+
+    Returns:
+        The tables `reserved_entry_groups` and `reserved_entry_tickets`. A group that names no
+        event belongs to the one that the extract was asked for.
+
+    Raises:
+        ValueError: `raw` is no raw frame (see `RAW_SCHEMA`).
+    """
+    return tidy(raw, _GROUPS)
+
+
+def tidy_tickets(raw: pl.DataFrame) -> Tidied:
+    """Read an event's tickets.
+
+    Returns:
+        The table `tickets`. A ticket that names no event belongs to the one that the extract was
+        asked for.
+
+    Raises:
+        ValueError: `raw` is no raw frame (see `RAW_SCHEMA`).
+    """
+    return tidy(raw, _TICKETS)
+
+
+def _group_columns(chunk: Chunk) -> dict[str, pl.Series]:
+    columns = simple_columns(chunk.items, RESERVED_ENTRY_GROUPS)
+    return columns | _context(chunk)
+
+
+def _context(chunk: Chunk) -> dict[str, pl.Series]:
+    return {
+        "event_id": first_of(chunk.items.text("eventId"), chunk.raw["event_id"]),
+        "read_at": chunk.raw["extracted_at"],
+    }
+
+
+def _ticket_rows(chunk: Chunk) -> Child:
+    texts: list[bytes] = []
+    parents: list[int] = []
+    positions: list[int] = []
+    for parent, tickets in enumerate(chunk.items.values("tickets")):
+        for position, text in enumerate(_tickets_in(tickets)):
+            if text != "null":
+                texts.append(text.encode())
+                parents.append(parent)
+                positions.append(position)
+    rows = [chunk.rows[parent] for parent in parents]
+    items = _read_tickets(texts, rows, chunk)
+    price = items.nested["price"]
+    ticket = items.nested["ticket"]
+    return Child(
+        columns={
+            "position": pl.Series(positions, dtype=pl.Int32),
+            "ticket_id": first_of(items.text("ticketId", "id"), ticket.text("id")),
+            "title": first_of(
+                items.text("title", "ticketTitle", "name", "label"), ticket.text("title", "name")
+            ),
+            "price_amount": first_of(price.amount("amount", "value"), items.amount("amount")),
+            "price_currency": first_of(
+                price.text("currency", "currencyCode"), items.text("currency", "currencyCode")
+            ),
+            "details": pl.Series([str(text, "utf-8") for text in texts], dtype=pl.String),
+        },
+        parents=parents,
+    )
+
+
+def _tickets_in(text: str | None) -> list[str]:
+    """Give the texts of a group's tickets; one that is no list is a list of one."""
+    if text is None:
+        return []
+    return read_items(text) if json_type_of_text(text) == "array" else [text]
+
+
+def _read_tickets(texts: list[bytes], rows: list[int], chunk: Chunk) -> Items:
+    reader = Reader(RESERVED_ENTRY_TICKET, chunk.drift)
+    wrapped = [_as_object(text) for text in texts]
+    suspects = [rb"\u0000" in text for text in texts]
+    decoded = reader.read(wrapped, rows, suspects)
+    empty: Any = decoded.layout.structs[RESERVED_ENTRY_TICKET.path]()
+    items = Items(RESERVED_ENTRY_TICKET, chunk.drift)
+    structs = [empty if struct is None else struct for struct in decoded.structs]
+    items.add(structs, rows, decoded.layout)
+    return items
+
+
+def _as_object(text: bytes) -> bytes:
+    """Put a bare value, such as a ticket's id, into an object."""
+    if text.startswith(b"{"):
+        return text
+    return msgspec.json.encode({RESERVED_ENTRY_TICKET.bare: msgspec.Raw(text)})
+
+
+def _ticket_columns(chunk: Chunk) -> dict[str, pl.Series]:
+    items = chunk.items
+    price = items.nested["price"]
+    columns = simple_columns(items, TICKETS)
+    columns |= {
+        "title": items.text("title", "name", "ticketTitle", "label"),
+        "status": items.text("status", "state"),
+        "price_amount": first_of(price.amount("amount", "value"), items.amount("amount")),
+        "price_currency": first_of(
+            price.text("currency", "currencyCode"), items.text("currency", "currencyCode")
+        ),
+        "max_capacity": items.whole("maxCapacity", "capacity", "totalCapacity", "quantity"),
+        "used_capacity": items.whole("usedCapacity", "sold", "soldCount", "quantitySold", "used"),
+        "sale_starts_at": items.instant(*SALE_START_KEYS),
+        "sale_ends_at": items.instant(*SALE_END_KEYS),
+        "details": chunk.raw["record"].cast(pl.String),
+    }
+    return columns | _context(chunk)
+
+
+_GROUPS: Final = Feed(
+    shape=RESERVED_ENTRY_GROUP,
+    id_keys=("id",),
+    parent=RESERVED_ENTRY_GROUPS,
+    parent_columns=_group_columns,
+    child=RESERVED_ENTRY_TICKETS,
+    child_rows=_ticket_rows,
+)
+_TICKETS: Final = Feed(
+    shape=TICKET,
+    id_keys=("id", "ticketId"),
+    parent=TICKETS,
+    parent_columns=_ticket_columns,
+)

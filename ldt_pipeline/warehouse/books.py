@@ -1,0 +1,193 @@
+"""Our own books as tables: what was rejected, what the API added, how complete each feed is.
+
+What belongs here: the marts that come from `ops` alone, and the comparison with the API's totals.
+What doesn't: marts of people and places (`marts/`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.tables import table
+from ldt_pipeline.warehouse.read import live_count, relation
+
+_UNRESOLVED = """
+    SELECT DISTINCT ON (coalesce(record_id, record_hash::VARCHAR), entity) *
+    FROM ops.rejections
+    WHERE {condition}
+    ORDER BY extracted_at DESC, extract_id, record_number
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What we hold of a list beside what the API says it has.
+
+    With `created_before` both count only what was created before that instant, as the list was
+    moving too fast to be compared whole.
+    """
+
+    feed: str
+    api_total: int | None
+    held: int
+    rejected: int
+    created_before: dt.datetime | None
+    compared_at: dt.datetime
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is missing and nothing is too much.
+
+        A rejected record may have no id to know it by, so each may or may not be another one than
+        those we hold.
+        """
+        if self.api_total is None:
+            return True
+        return self.held <= self.api_total <= self.held + self.rejected
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    feed: str,
+    entity: str,
+    api_total: int | None,
+    created_before: dt.datetime | None,
+    compared_at: dt.datetime,
+) -> Comparison:
+    """Compare what we hold with a total that the API gave."""
+    return Comparison(
+        feed=feed,
+        api_total=api_total,
+        held=live_count(connection, entity, created_before=created_before),
+        rejected=rejected_count(connection, entity),
+        created_before=created_before,
+        compared_at=compared_at,
+    )
+
+
+def note_comparison(connection: duckdb.DuckDBPyConnection, comparison: Comparison) -> None:
+    """Keep a comparison, for `sync_status` and the completeness check."""
+    connection.execute("DELETE FROM ops.comparisons WHERE feed = ?", [comparison.feed])
+    connection.execute(
+        "INSERT INTO ops.comparisons SELECT ?, ?, ?, ?, ?, ?, ?",
+        [
+            comparison.feed,
+            comparison.api_total,
+            comparison.held,
+            comparison.rejected,
+            comparison.created_before,
+            comparison.compared_at,
+            comparison.agrees,
+        ],
+    )
+
+
+def rejected_count(connection: duckdb.DuckDBPyConnection, entity: str) -> int:
+    """Count the records of an entity that could not be read and have not been replaced since."""
+    query = f"SELECT count(*) FROM ({_unresolved(entity)})"
+    return connection.execute(query).fetchall()[0][0]
+
+
+def quiet_instant(
+    connection: duckdb.DuckDBPyConnection, entity: str, at_most: dt.datetime
+) -> dt.datetime:
+    """Give an instant, not after `at_most`, around which nothing was created.
+
+    The API may count a record that was created at just the instant that is asked for, or not.
+    """
+    second = dt.timedelta(seconds=1)
+    moment = at_most
+    while connection.execute(
+        f"SELECT count(*) FROM tidy.{entity} WHERE created_at BETWEEN ? AND ?",
+        [moment - second, moment + second],
+    ).fetchall()[0][0]:
+        moment -= 3 * second
+    return moment
+
+
+def rejected_records(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the `rejected_records` table."""
+    entities = [feed.entity for feed in (*CHANGE_FEEDS, *SNAPSHOT_FEEDS)]
+    rows = " UNION ALL ".join(f"({_unresolved(entity)})" for entity in entities)
+    wanted = ", ".join(table("rejected_records").schema)
+    return _conformed(connection, "rejected_records", f"SELECT {wanted} FROM ({rows}) ORDER BY ALL")
+
+
+def schema_drift(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the `schema_drift` table."""
+    return _conformed(
+        connection,
+        "schema_drift",
+        """
+        SELECT feed, path, string_agg(DISTINCT value_type, ', ' ORDER BY value_type) AS value_types,
+            sum(records)::BIGINT AS records, min(first_seen_at) AS first_seen_at,
+            max(last_seen_at) AS last_seen_at
+        FROM ops.drift GROUP BY feed, path ORDER BY feed, path
+        """,
+    )
+
+
+def loaded_extracts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the `loaded_extracts` table."""
+    return _conformed(
+        connection,
+        "loaded_extracts",
+        f"SELECT {', '.join(table('loaded_extracts').schema)} FROM ops.load_log ORDER BY extract_id",
+    )
+
+
+def sync_status(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the `sync_status` table."""
+    parts: list[str] = []
+    for feed in (*CHANGE_FEEDS, *SNAPSHOT_FEEDS):
+        source = table(feed.entity)
+        newest = "max(updated_at)" if "updated_at" in source.schema else "NULL::TIMESTAMPTZ"
+        parts.append(
+            f"""
+            SELECT '{feed.name}' AS feed, count(*) FILTER (deleted_at IS NULL) AS records,
+                count(*) FILTER (deleted_at IS NOT NULL) AS deleted_records,
+                {rejected_count(connection, feed.entity)} AS rejected_records,
+                {newest} AS newest_updated_at
+            FROM ({relation(source)})
+            """
+        )
+    return _conformed(
+        connection,
+        "sync_status",
+        f"""
+        SELECT feed, records, deleted_records, rejected_records, api_total,
+            agrees AS is_complete, newest_updated_at, last_extracted_at,
+            coalesce(extracts, 0) AS extracts
+        FROM ({" UNION ALL ".join(parts)})
+        LEFT JOIN (
+            SELECT feed, max(extracted_at) AS last_extracted_at, count(*) AS extracts
+            FROM ops.load_log GROUP BY feed
+        ) USING (feed)
+        LEFT JOIN (
+            SELECT feed, agrees,
+                CASE WHEN created_before IS NULL THEN api_total END AS api_total
+            FROM ops.comparisons
+        ) USING (feed)
+        ORDER BY feed
+        """,
+    )
+
+
+def _unresolved(entity: str) -> str:
+    key = table(entity).key[0]
+    replaced = (
+        f'SELECT 1 FROM tidy.{entity} AS stored WHERE stored."{key}" = rejections.record_id '
+        "AND stored._seen_at >= rejections.extracted_at"
+    )
+    condition = f"entity = '{entity}' AND NOT EXISTS ({replaced})"
+    return _UNRESOLVED.format(condition=condition)
+
+
+def _conformed(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> pl.DataFrame:
+    return table(name).conform(connection.sql(query).pl())

@@ -1,0 +1,250 @@
+"""Checks of the warehouse: what must hold before it is published, and what people should know.
+
+What belongs here: each check as one query with a sentence. What doesn't: showing them
+(`defs/checks.py`).
+
+A structural check that fails means that rows are missing, double or torn: nothing is published
+then. The others tell of things in the account that a person can mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.tables import TABLES, Table
+from ldt_pipeline.warehouse.read import relation
+
+API_TOTALS = "api_totals"
+"""The comparison with the API is no table of its own, but has checks as if it were one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check. `query` gives the number of offences; `offence` says what each of them is."""
+
+    table: str
+    name: str
+    is_structural: bool
+    description: str
+    query: str
+    offence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a check found."""
+
+    check: Check
+    offences: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether there was nothing to find."""
+        return self.offences == 0
+
+    @property
+    def sentence(self) -> str:
+        """Say it to whoever can act on it."""
+        if self.passed:
+            return self.check.description
+        return f"{self.offences} {self.check.offence}"
+
+
+class ChecksFailedError(Exception):
+    """The warehouse may not be published."""
+
+
+def checks() -> list[Check]:
+    """Give every check, in the order of the registry."""
+    found: list[Check] = []
+    for table in TABLES.values():
+        found.append(_unique_key(table))
+    found.extend(_completeness())
+    found.extend(_REFERENCES)
+    found.extend(_ADVICE)
+    return found
+
+
+def run_check(connection: duckdb.DuckDBPyConnection, check: Check) -> Outcome:
+    """Run one check."""
+    return Outcome(check=check, offences=connection.execute(check.query).fetchall()[0][0])
+
+
+def require_structure(connection: duckdb.DuckDBPyConnection) -> None:
+    """See that the warehouse may be published.
+
+    Raises:
+        ChecksFailedError: It may not; the text names each structural check that failed.
+    """
+    outcomes = [run_check(connection, check) for check in checks() if check.is_structural]
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    if failed:
+        reasons = "; ".join(f"{each.check.table}: {each.sentence}" for each in failed)
+        raise ChecksFailedError(f"Nothing was published, the last published file stays. {reasons}.")
+
+
+def _unique_key(table: Table) -> Check:
+    key = ", ".join(f'"{name}"' for name in table.key)
+    nulls = " OR ".join(f'"{name}" IS NULL' for name in table.key)
+    return Check(
+        table=table.name,
+        name="key_is_unique",
+        is_structural=True,
+        description=f"Each row has a key of its own ({', '.join(table.key)}).",
+        query=f"""
+            SELECT count(*) FROM (
+                SELECT 1 FROM {table.layer.value}.{table.name}
+                GROUP BY {key} HAVING count(*) > 1 OR bool_or({nulls})
+            )""",
+        offence=f"keys ({', '.join(table.key)}) are null or there more than once",
+    )
+
+
+def _completeness() -> list[Check]:
+    return [
+        Check(
+            table=API_TOTALS,
+            name=f"{feed.name}_are_complete",
+            is_structural=True,
+            description=f"We hold as many {feed.name} as the API says it has.",
+            query=f"""
+                SELECT coalesce(sum(CASE WHEN agrees THEN 0
+                    ELSE greatest(abs(api_total - held), 1) END), 1)::BIGINT
+                FROM ops.comparisons WHERE feed = '{feed.name}'""",
+            offence="more or fewer are held than the API says it has; `ldt sync` reconciles them",
+        )
+        for feed in CHANGE_FEEDS
+    ]
+
+
+def _orphans(table: str, name: str, column: str, parent: str, *, is_structural: bool) -> Check:
+    key = TABLES[parent].key[0]
+    return Check(
+        table=table,
+        name=name,
+        is_structural=is_structural,
+        description=f"Each {column} is in {parent}.",
+        query=f"""
+            SELECT count(*) FROM ({relation(TABLES[table])}) AS rows
+            WHERE rows."{column}" IS NOT NULL AND {_is_live(TABLES[table])} AND NOT EXISTS (
+                SELECT 1 FROM {TABLES[parent].layer.value}.{parent} AS parent
+                WHERE parent."{key}" = rows."{column}"
+            )""",
+        offence=f"rows have a {column} that is not in {parent}",
+    )
+
+
+def _is_live(table: Table) -> str:
+    return "rows.deleted_at IS NULL" if "deleted_at" in table.schema else "TRUE"
+
+
+_REFERENCES: tuple[Check, ...] = (
+    _orphans(
+        "participant_answers",
+        "participant_exists",
+        "participant_id",
+        "participants",
+        is_structural=True,
+    ),
+    _orphans(
+        "application_answers",
+        "application_exists",
+        "application_id",
+        "applications",
+        is_structural=True,
+    ),
+    _orphans("partner_contacts", "partner_exists", "partner_id", "partners", is_structural=True),
+    _orphans(
+        "reserved_entry_tickets",
+        "group_exists",
+        "reserved_entry_group_id",
+        "reserved_entry_groups",
+        is_structural=True,
+    ),
+    _orphans(
+        "participants",
+        "application_exists",
+        "application_id",
+        "applications",
+        is_structural=False,
+    ),
+    _orphans(
+        "reserved_entry_groups", "partner_exists", "partner_id", "partners", is_structural=False
+    ),
+    Check(
+        table="start_list",
+        name="has_every_live_participant",
+        is_structural=True,
+        description="Each live participant is in the list once, and nobody else.",
+        query=f"""
+            SELECT count(*) FROM (
+                SELECT participant_id FROM ({relation(TABLES["participants"])})
+                WHERE deleted_at IS NULL
+            ) AS live FULL JOIN marts.start_list USING (participant_id)
+            WHERE live.participant_id IS NULL OR start_list.participant_id IS NULL""",
+        offence="participants are missing from the list or should not be in it",
+    ),
+    Check(
+        table="partner_allocations",
+        name="has_every_live_group",
+        is_structural=True,
+        description="Each live reserved entry group is there once, and no other.",
+        query=f"""
+            SELECT count(*) FROM (
+                SELECT reserved_entry_group_id FROM ({relation(TABLES["reserved_entry_groups"])})
+                WHERE deleted_at IS NULL
+            ) AS live FULL JOIN marts.partner_allocations AS allocations
+                USING (reserved_entry_group_id)
+            WHERE live.reserved_entry_group_id IS NULL
+                OR allocations.reserved_entry_group_id IS NULL""",
+        offence="groups are missing or should not be there",
+    ),
+)
+
+_ISSUES: Mapping[str, tuple[str, str, str]] = {
+    "duplicate_bib_number": (
+        "start_list",
+        "bibs_are_unique",
+        "bib numbers are given twice in a race: see data_issues",
+    ),
+    "capacity_disagrees": (
+        "partner_allocations",
+        "capacity_agrees",
+        "groups say another number of used places than they have participants: see data_issues",
+    ),
+}
+
+
+_ADVICE: tuple[Check, ...] = (
+    *(
+        Check(
+            table=table,
+            name=name,
+            is_structural=False,
+            description=f"data_issues has no {kind}.",
+            query=f"SELECT count(*) FROM marts.data_issues WHERE kind = '{kind}'",
+            offence=offence,
+        )
+        for kind, (table, name, offence) in _ISSUES.items()
+    ),
+    Check(
+        table="rejected_records",
+        name="is_empty",
+        is_structural=False,
+        description="Every record could be read.",
+        query="SELECT count(*) FROM marts.rejected_records",
+        offence="records could not be read: the table says why",
+    ),
+    Check(
+        table="schema_drift",
+        name="is_empty",
+        is_structural=False,
+        description="The API sends no key that we don't know.",
+        query="SELECT count(*) FROM marts.schema_drift",
+        offence="keys of the API are new to us: nothing reads them yet",
+    ),
+)

@@ -1,0 +1,107 @@
+"""Opening the warehouse: one process at a time, and always closed again.
+
+What belongs here: the lock between processes, and what every connection sets. What doesn't: SQL.
+
+DuckDB lets one process write or many read, and fails at once for anyone else. So processes queue
+at a lock file of our own. Its holder may die: the kernel then releases it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+from filelock import FileLock, Timeout
+
+from ldt_pipeline.raw.files import make_folder
+from ldt_pipeline.warehouse.schema import create_or_check
+
+_logger = logging.getLogger(__name__)
+
+_WAIT_SECONDS = 3600.0
+
+
+class WarehouseBusyError(Exception):
+    """Another process has kept the warehouse for too long."""
+
+
+@contextmanager
+def open_warehouse(
+    path: Path, *, wait_seconds: float = _WAIT_SECONDS
+) -> Generator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for reading and writing, after whoever has it now.
+
+    Raises:
+        WarehouseBusyError: Another process kept it for longer than `wait_seconds`.
+        OutdatedWarehouseError: It was made by another version: rebuild it from raw.
+    """
+    with warehouse_lock(path, wait_seconds=wait_seconds), connect(path) as connection:
+        create_or_check(connection)
+        yield connection
+
+
+@contextmanager
+def warehouse_lock(path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> Generator[None]:
+    """Hold the right to open, replace or delete the warehouse.
+
+    Raises:
+        WarehouseBusyError: Another process kept it for longer than `wait_seconds`.
+    """
+    make_folder(path.parent)
+    lock = FileLock(path.with_suffix(".lock"), mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _logger.info("Waiting for another process to finish with the warehouse.")
+        try:
+            lock.acquire(timeout=wait_seconds)
+        except Timeout:
+            raise WarehouseBusyError(
+                f"Another process has used the warehouse for {wait_seconds:.0f} s. Wait for it, "
+                "or end it: `ldt sync` and `dagster dev` are the ones that use it."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def connect(path: Path, *, read_only: bool = False) -> Generator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB file, with instants in UTC, and close it whatever happens."""
+    connection = duckdb.connect(str(path), read_only=read_only)
+    try:
+        # Without this, dates shift with the machine's zone.
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET preserve_insertion_order = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def registered(
+    connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame
+) -> Generator[None]:
+    """Let SQL read a frame under a name, within the block."""
+    connection.register(name, frame)
+    try:
+        yield
+    finally:
+        connection.unregister(name)
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """Commit what the block did, or nothing of it."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

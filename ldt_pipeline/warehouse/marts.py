@@ -1,0 +1,150 @@
+"""Keeping marts: reads the tidy columns that a mart needs, has it computed, and stores it.
+
+What belongs here: which tables and columns a mart reads. What doesn't: how it is computed
+(`ldt_pipeline/marts/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline import marts
+from ldt_pipeline.instants import now
+from ldt_pipeline.tables import table
+from ldt_pipeline.tidy.questions import Questions, answers_to_columns, unmapped_questions
+from ldt_pipeline.warehouse import books
+from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.read import read_table
+
+_ENTRY_COLUMNS = (
+    "event_id",
+    "event_name",
+    "race_id",
+    "race_name",
+    "race_start_at",
+    "discipline_label",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+)
+_PARTICIPANT_COLUMNS = (
+    "participant_id",
+    "application_id",
+    "booking_id",
+    "ticket_id",
+    "ticket_title",
+    "bib_number",
+    "wave",
+    "booker_name",
+    "booker_email",
+    "booker_type",
+    "gdpr_redacted",
+    "reserved_entry_group_code",
+    "reserved_entry_group_name",
+    "reserved_entry_partner_name",
+    "reserved_entry_partner_enthuse_id",
+    "reserved_entry_partner_just_giving_id",
+    "reserved_entry_partner_london_marathon_id",
+    *_ENTRY_COLUMNS,
+)
+
+
+@dataclass
+class Sources:
+    """What marts are computed from, each read once and only when it is needed."""
+
+    connection: duckdb.DuckDBPyConnection
+    questions: Questions
+    configured_event_ids: tuple[str, ...]
+
+    @cached_property
+    def participants(self) -> pl.DataFrame:
+        """The columns of `participants` that marts use."""
+        return read_table(self.connection, "participants", _PARTICIPANT_COLUMNS)
+
+    @cached_property
+    def applications(self) -> pl.DataFrame:
+        """The columns of `applications` that marts use."""
+        return read_table(self.connection, "applications", ("application_id", *_ENTRY_COLUMNS))
+
+    @cached_property
+    def answers(self) -> pl.DataFrame:
+        """The table `participant_answers`."""
+        return read_table(self.connection, "participant_answers")
+
+    def read(self, name: str) -> pl.DataFrame:
+        """Give any other table of the registry."""
+        return read_table(self.connection, name)
+
+
+def _events(sources: Sources) -> pl.DataFrame:
+    return marts.events(
+        participants=sources.participants,
+        applications=sources.applications,
+        reserved_entry_groups=sources.read("reserved_entry_groups"),
+        tickets=sources.read("tickets"),
+        configured_event_ids=sources.configured_event_ids,
+    )
+
+
+def _races(sources: Sources) -> pl.DataFrame:
+    return marts.races(participants=sources.participants, applications=sources.applications)
+
+
+def _start_list(sources: Sources) -> pl.DataFrame:
+    return marts.start_list(
+        participants=sources.participants,
+        answers_by_column=answers_to_columns(sources.answers, sources.questions, "participant_id"),
+        partners=sources.read("partners"),
+        reserved_entry_groups=sources.read("reserved_entry_groups"),
+    )
+
+
+def _partner_allocations(sources: Sources) -> pl.DataFrame:
+    return marts.partner_allocations(
+        reserved_entry_groups=sources.read("reserved_entry_groups"),
+        partners=sources.read("partners"),
+        participants=sources.participants,
+        events=sources.read("events"),
+    )
+
+
+def _data_issues(sources: Sources) -> pl.DataFrame:
+    return marts.data_issues(
+        start_list=sources.read("start_list"),
+        partner_allocations=sources.read("partner_allocations"),
+        participants=sources.participants,
+        reserved_entry_groups=sources.read("reserved_entry_groups"),
+        unmapped_questions=unmapped_questions(sources.answers, sources.questions),
+        now=now(),
+    )
+
+
+BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame]] = {
+    "events": _events,
+    "races": _races,
+    "start_list": _start_list,
+    "partner_allocations": _partner_allocations,
+    "data_issues": _data_issues,
+    "rejected_records": lambda sources: books.rejected_records(sources.connection),
+    "schema_drift": lambda sources: books.schema_drift(sources.connection),
+    "sync_status": lambda sources: books.sync_status(sources.connection),
+    "loaded_extracts": lambda sources: books.loaded_extracts(sources.connection),
+}
+"""How each mart is computed; in this order, as later ones read earlier ones."""
+
+
+def build_mart(sources: Sources, name: str) -> int:
+    """Compute a mart and put it in the place of its last state; gives its number of rows."""
+    frame = BUILDERS[name](sources)
+    connection = sources.connection
+    names = ", ".join(f'"{column}"' for column in table(name).schema)
+    with registered(connection, "mart_rows", frame), transaction(connection):
+        connection.execute(f"DELETE FROM marts.{name}")
+        connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")
+    return frame.height

@@ -1,0 +1,115 @@
+"""The published file: built anew beside the old one, checked, and put in its place in one step.
+
+What belongs here: making the file for people, and when there is nothing new to publish. What
+doesn't: whether the warehouse may be published (its checks are in `checks.py`).
+
+Why a file of its own: DuckDB lets one process write a file or many read it. A notebook that keeps
+this one open keeps the old inode and never blocks us; whoever opens it next gets the new one.
+A write-ahead log left beside it (by somebody who opened the file for writing) would make every
+open of the new file fail, so it is taken away with the old file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import duckdb
+
+from ldt_pipeline.instants import now
+from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
+from ldt_pipeline.tables import TABLES, Table
+from ldt_pipeline.warehouse.read import relation
+from ldt_pipeline.warehouse.schema import column_definitions
+
+
+def publish(connection: duckdb.DuckDBPyConnection, path: Path, *, force: bool = False) -> bool:
+    """Publish the warehouse as it stands; gives False where the file says all of it already.
+
+    Readers of the old file keep it until they close it. The caller holds the warehouse.
+    """
+    content = _content(connection)
+    last = connection.execute(
+        "SELECT content FROM ops.publications ORDER BY published_at DESC LIMIT 1"
+    ).fetchall()
+    if not force and path.exists() and last == [(content,)]:
+        return False
+    for leftover in path.parent.glob(f"{TEMPORARY_PREFIX}publish-*"):
+        leftover.unlink()
+    building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
+    try:
+        _build(connection, building)
+        building.chmod(0o600)
+        _flush(building)
+        _write_ahead_log(path).unlink(missing_ok=True)
+        os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
+        _write_ahead_log(path).unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except BaseException:
+        building.unlink(missing_ok=True)
+        _write_ahead_log(building).unlink(missing_ok=True)
+        raise
+    # After the rename: a kill in between costs one more publication, never a missing one.
+    connection.execute("DELETE FROM ops.publications")
+    connection.execute(
+        "INSERT INTO ops.publications SELECT ?, ?, (SELECT count(*) FROM ops.load_log)",
+        [now(), content],
+    )
+    return True
+
+
+def _build(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    connection.execute(f"ATTACH '{_escaped(str(path))}' AS published")
+    try:
+        for table in TABLES.values():
+            columns = column_definitions(table, list(table.schema))
+            connection.execute(f"CREATE TABLE published.{table.name} ({columns})")
+            connection.execute(f"INSERT INTO published.{table.name} {relation(table)}")
+            _comment(connection, table)
+    finally:
+        # Detaching writes the checkpoint: the file is whole, and has no log beside it.
+        connection.execute("DETACH published")
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    text = f"{table.description} {table.grain.capitalize()}."
+    connection.execute(f"COMMENT ON TABLE published.{table.name} IS '{_escaped(text)}'")
+    for column in table.columns:
+        connection.execute(
+            f'COMMENT ON COLUMN published.{table.name}."{column.name}" '
+            f"IS '{_escaped(column.description)}'"
+        )
+
+
+def _content(connection: duckdb.DuckDBPyConnection) -> str:
+    """Give a digest of all that the published tables follow from."""
+    digest = hashlib.sha256()
+    for query in (
+        "SELECT fingerprint FROM ops.about",
+        "SELECT extract_id FROM ops.load_log ORDER BY extract_id",
+        # These also follow from settings, the questions file and the calendar.
+        "SELECT md5(string_agg(md5(data_issues::VARCHAR), '' ORDER BY ALL)) FROM marts.data_issues",
+        "SELECT md5(string_agg(md5(start_list::VARCHAR), '' ORDER BY participant_id)) "
+        "FROM marts.start_list",
+        "SELECT event_id FROM marts.events ORDER BY event_id",
+        "SELECT feed, agrees FROM ops.comparisons ORDER BY feed",
+    ):
+        digest.update(repr(connection.execute(query).fetchall()).encode())
+    return digest.hexdigest()
+
+
+def _write_ahead_log(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")

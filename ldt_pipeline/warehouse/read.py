@@ -1,0 +1,119 @@
+"""Reading the warehouse: tidy tables with `deleted_at`, as SQL and as frames.
+
+What belongs here: how a deletion follows from the books. What doesn't: writing.
+
+A record of a list with timestamps has gone when a tombstone is at least as young as the last time
+it was seen. A record of a snapshot (a group, a ticket) has gone since the first snapshot of its
+event that is younger than the last one that had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.tables import Layer, Table, table
+from ldt_pipeline.warehouse.schema import has_record, stored_columns
+
+_SNAPSHOT_FEED_OF = {feed.entity: feed.name for feed in SNAPSHOT_FEEDS}
+
+
+def relation(source: Table, columns: Sequence[str] | None = None) -> str:
+    """Write the SELECT that gives a table of the registry, or some of its columns, in order."""
+    names = list(columns or source.schema)
+    if source.layer is Layer.MART or not has_record(source):
+        return f"SELECT {_quoted(names)} FROM {source.layer.value}.{source.name}"
+    key = source.key[0]
+    if source.name in _SNAPSHOT_FEED_OF:
+        gone = f"""
+            SELECT rows._partition AS gone_partition, rows._seen_at AS gone_seen_at,
+                min(load_log.extracted_at) AS deleted_at
+            FROM (SELECT DISTINCT _partition, _seen_at FROM tidy.{source.name}) AS rows
+            JOIN ops.load_log ON load_log.feed = '{_SNAPSHOT_FEED_OF[source.name]}'
+                AND load_log.partition = rows._partition
+                AND load_log.extracted_at > rows._seen_at
+            GROUP BY ALL"""
+        condition = "_partition = gone_partition AND _seen_at = gone_seen_at"
+    else:
+        gone = f"""
+            SELECT id AS gone_id, max(deleted_at) AS deleted_at
+            FROM ops.tombstones WHERE entity = '{source.name}' GROUP BY id"""
+        condition = f'"{key}" = gone_id AND gone.deleted_at >= _seen_at'
+    wanted = ", ".join(
+        "gone.deleted_at" if name == "deleted_at" else f'stored."{name}"' for name in names
+    )
+    return f"SELECT {wanted} FROM tidy.{source.name} AS stored LEFT JOIN ({gone}) AS gone ON {condition}"
+
+
+def read_table(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Give a table of the registry, or some of its columns, in no particular order."""
+    source = table(name)
+    names = list(columns or source.schema)
+    frame = connection.sql(relation(source, names)).pl()
+    return frame.select(pl.col(each).cast(source.schema[each]) for each in names)
+
+
+def live_count(
+    connection: duckdb.DuckDBPyConnection, name: str, *, created_before: object = None
+) -> int:
+    """Count the live records of a table, all or those created before an instant."""
+    query = f"SELECT count(*) FROM ({relation(table(name))}) WHERE deleted_at IS NULL"
+    if created_before is None:
+        return connection.execute(query).fetchall()[0][0]
+    return connection.execute(f"{query} AND created_at < ?", [created_before]).fetchall()[0][0]
+
+
+def live_counts_by(connection: duckdb.DuckDBPyConnection, name: str, column: str) -> dict[str, int]:
+    """Count the records by a column that names a race or event; 0 where all of them have gone."""
+    rows = connection.execute(
+        f"""
+        SELECT "{column}", count(*) FILTER (deleted_at IS NULL)
+        FROM ({relation(table(name))}) WHERE "{column}" IS NOT NULL GROUP BY 1 ORDER BY 1
+        """
+    ).fetchall()
+    return dict(rows)
+
+
+def live_ids(
+    connection: duckdb.DuckDBPyConnection, name: str, column: str | None = None, value: str = ""
+) -> set[str]:
+    """Give the ids of live records, all or those where a column has a value."""
+    key = table(name).key[0]
+    query = f'SELECT "{key}" FROM ({relation(table(name))}) WHERE deleted_at IS NULL'
+    if column is not None:
+        rows = connection.execute(f'{query} AND "{column}" = ?', [value]).fetchall()
+    else:
+        rows = connection.execute(query).fetchall()
+    return {row[0] for row in rows}
+
+
+def hashes(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str | int, set[int]]:
+    """Give the hash of the version that we hold of each live record."""
+    key = table(name).key[0]
+    gone = f"SELECT id FROM ops.tombstones WHERE entity = '{name}' AND deleted_at >= _seen_at"
+    rows = connection.execute(
+        f'SELECT "{key}", _record_hash FROM tidy.{name} WHERE "{key}" NOT IN ({gone})'
+    ).fetchall()
+    return {row[0]: {row[1]} for row in rows}
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+CHANGE_ENTITIES = tuple(feed.entity for feed in CHANGE_FEEDS)
+__all__ = [
+    "CHANGE_ENTITIES",
+    "hashes",
+    "live_count",
+    "live_counts_by",
+    "live_ids",
+    "read_table",
+    "relation",
+    "stored_columns",
+]

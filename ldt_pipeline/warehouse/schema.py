@@ -1,0 +1,119 @@
+"""The warehouse's tables, made from the registry: `tidy`, `marts`, and `ops` for our own books.
+
+What belongs here: DDL, and the fingerprint that tells a warehouse of another version. What
+doesn't: rows.
+
+Tidy tables that have a record behind each row carry its lineage in columns that begin with `_` and
+are never published. `deleted_at` is not stored: it follows from tombstones and snapshots (see
+`read.py`), so that the order in which extracts are loaded doesn't matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import duckdb
+
+from ldt_pipeline.tables import TABLES, Layer, Table, duckdb_type
+
+FORMAT = 1
+"""Raised when rows mean something else although no column changed."""
+
+LINEAGE_COLUMNS = {
+    "_extract_id": "VARCHAR",
+    "_record_number": "BIGINT",
+    "_extracted_at": "TIMESTAMP WITH TIME ZONE",
+    "_record_hash": "BIGINT",
+    "_partition": "VARCHAR",
+    "_seen_at": "TIMESTAMP WITH TIME ZONE",
+}
+
+_OPS_TABLES = {
+    "load_log": (
+        "extract_id VARCHAR, feed VARCHAR, partition_key VARCHAR, partition VARCHAR, "
+        "extracted_at TIMESTAMP WITH TIME ZONE, records BIGINT, rejected BIGINT"
+    ),
+    "tombstones": "entity VARCHAR, id VARCHAR, deleted_at TIMESTAMP WITH TIME ZONE",
+    "rejections": (
+        "feed VARCHAR, entity VARCHAR, record_id VARCHAR, reason VARCHAR, extract_id VARCHAR, "
+        "record_number BIGINT, extracted_at TIMESTAMP WITH TIME ZONE, record_hash BIGINT"
+    ),
+    "drift": (
+        "feed VARCHAR, path VARCHAR, value_type VARCHAR, records BIGINT, "
+        "first_seen_at TIMESTAMP WITH TIME ZONE, last_seen_at TIMESTAMP WITH TIME ZONE"
+    ),
+    "comparisons": (
+        "feed VARCHAR, api_total BIGINT, held BIGINT, rejected BIGINT, "
+        "created_before TIMESTAMP WITH TIME ZONE, compared_at TIMESTAMP WITH TIME ZONE, "
+        "agrees BOOLEAN"
+    ),
+    "publications": "published_at TIMESTAMP WITH TIME ZONE, content VARCHAR, extracts BIGINT",
+    "about": "fingerprint VARCHAR",
+}
+
+
+class OutdatedWarehouseError(Exception):
+    """The warehouse was made by another version of the pipeline."""
+
+
+def has_record(table: Table) -> bool:
+    """Whether each row of a tidy table stands for one record of the API."""
+    return len(table.key) == 1
+
+
+def children(parent: Table) -> list[Table]:
+    """Give the tidy tables that hold the nested lists of another one."""
+    return [
+        each
+        for each in TABLES.values()
+        if each.layer is Layer.TIDY and not has_record(each) and each.key[0] == parent.key[0]
+    ]
+
+
+def stored_columns(table: Table) -> list[str]:
+    """Give the registry columns that the warehouse stores."""
+    return [name for name in table.schema if name != "deleted_at"]
+
+
+def column_definitions(table: Table, names: list[str]) -> str:
+    """Write the columns for a CREATE TABLE."""
+    return ", ".join(f'"{name}" {duckdb_type(table.schema[name])}' for name in names)
+
+
+def create_or_check(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of a new warehouse, or see that they are of this version.
+
+    Raises:
+        OutdatedWarehouseError: They are not.
+    """
+    statements = _statements()
+    fingerprint = hashlib.sha256("\n".join((str(FORMAT), *statements)).encode()).hexdigest()
+    made = connection.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'ops'"
+    ).fetchall()[0][0]
+    if made:
+        found = connection.execute("SELECT fingerprint FROM ops.about").fetchall()
+        if found != [(fingerprint,)]:
+            raise OutdatedWarehouseError(
+                "The warehouse was made by another version of the pipeline. "
+                "`ldt rebuild` makes it anew from the raw store; nothing is lost."
+            )
+        return
+    connection.execute("BEGIN TRANSACTION")
+    for statement in statements:
+        connection.execute(statement)
+    connection.execute("INSERT INTO ops.about VALUES (?)", [fingerprint])
+    connection.execute("COMMIT")
+
+
+def _statements() -> list[str]:
+    statements = [f"CREATE SCHEMA IF NOT EXISTS {name}" for name in ("tidy", "marts", "ops")]
+    for name, columns in _OPS_TABLES.items():
+        statements.append(f"CREATE TABLE ops.{name} ({columns})")
+    for table in TABLES.values():
+        columns = column_definitions(table, stored_columns(table))
+        if table.layer is Layer.TIDY and has_record(table):
+            lineage = ", ".join(f"{name} {type_}" for name, type_ in LINEAGE_COLUMNS.items())
+            columns = f"{columns}, {lineage}"
+        statements.append(f"CREATE TABLE {table.layer.value}.{table.name} ({columns})")
+    return statements
