@@ -71,8 +71,8 @@ class SandboxAccount(AccountChanges):
             answer_key: The key of an answer that holds the answer; with `values` it is a list.
         """
         super().__init__()
-        # A machine's own minute may be up to 60 s past: records changed from here on must not bear
-        # an instant that a sync believes it has covered, so the clock is not set back with it.
+        # With the current minute as the end of the history, the clock still is the machine's: a
+        # change that bore an instant up to a minute old would be one that a sync has passed.
         self._behind = 0
         if now is None:
             now = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -92,7 +92,9 @@ class SandboxAccount(AccountChanges):
         )
         self._ids = self._identifiers(start=start, end=end, count=participants)
         layout = FieldLayout(seed=seed, question_key=question_key, answer_key=answer_key)
-        self._renderer = Renderer(self._world, self._ids, layout, oddities=oddities)
+        self._renderer = Renderer(
+            self._world, self._ids, layout, oddities=oddities, generated=participants
+        )
         self._index = RecordIndex()
         self._fill(participants, start, participants // 4 if applications is None else applications)
 
@@ -193,6 +195,17 @@ class SandboxAccount(AccountChanges):
         with self.lock:
             number = self._index.nearest("participants", rng.random())
             return None if number is None else self._ids.participants.text(number)
+
+    def random_group_id(self, rng: random.Random) -> str | None:
+        """A reserved entry group, by chance; None if that chance hits a deleted one."""
+        with self.lock:
+            group = rng.choice(self._world.groups) if self._world.groups else None
+            return None if group is None else group.id
+
+    def random_race_id(self, rng: random.Random) -> str | None:
+        """A race, by chance; None if there are none."""
+        with self.lock:
+            return rng.choice(self._world.races).id if self._world.races else None
 
     def participant(self, participant_id: str, *, extended: bool = True) -> dict[str, Any] | None:
         """A participant as served, or None if there is none."""

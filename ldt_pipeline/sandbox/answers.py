@@ -172,8 +172,9 @@ class Answers:
         )
         if distortion.without_total:
             del page["totalResults"]
-        records = b",".join([kind.render(row, query.extended) for row in rows])
-        return b'{"data":[' + records + b'],"page":' + _encode(page) + b"}"
+        extended, render = query.extended, kind.render
+        records = b",".join([render(row, extended) for row in rows])
+        return b"".join((b'{"data":[', records, b'],"page":', _encode(page), b"}"))
 
     def _selection(
         self, table: Table, operation: Operation, identifier: str, query: Query

@@ -66,7 +66,7 @@ class AccountChanges:
             created_instant = self.clock() if created is None else milliseconds(created)
             updated = created_instant if updated_at is None else milliseconds(updated_at)
             row = ParticipantRow(
-                number=self._index.next_number("participants"),
+                number=self._index.new_number("participants"),
                 created=created_instant,
                 updated=updated,
                 race=ticket.race.number,
@@ -157,7 +157,7 @@ class AccountChanges:
         with self.lock:
             row = self._known_participant(participant_id)
             updated = self._instant_of_change(row.updated, touch, None)
-            self._store(row, row._replace(updated=updated, redacted=1, changes=None))
+            self._store(row, row._replace(updated=updated, redacted=1))
             if row.application is not None:
                 stored = self._index.row("applications", row.application)
                 if stored is not None:
@@ -165,7 +165,7 @@ class AccountChanges:
                     updated = self._instant_of_change(application.updated, touch, None)
                     self._index.put(
                         "applications",
-                        application._replace(updated=updated, redacted=1, changes=None),
+                        application._replace(updated=updated, redacted=1),
                     )
 
     # Applications

@@ -50,14 +50,15 @@ class Churn:
 def random_change(account: SandboxAccount, rng: random.Random) -> None:
     """Make one change such as a real account sees: mostly edits and entries, rarely an end."""
     participant_id = account.random_participant_id(rng)
+    group_id = account.random_group_id(rng)
     draw = rng.random()
-    if participant_id is None or draw < 0.25:
-        races = account.race_ids()
-        groups = account.group_ids()
-        group_id = rng.choice(groups) if groups and rng.random() < 0.2 else None
-        if races:
-            race_id = None if group_id else rng.choice(races)
-            account.add_participant(race_id=race_id, group_id=group_id)
+    if participant_id is None or draw < 0.20:
+        race_id = account.random_race_id(rng)
+        if race_id is not None:
+            account.add_participant(race_id=race_id)
+    elif draw < 0.25:
+        if group_id is not None:
+            account.add_participant(group_id=group_id)
     elif draw < 0.80:
         account.update_participant(participant_id)
     elif draw < 0.88:
@@ -66,8 +67,5 @@ def random_change(account: SandboxAccount, rng: random.Random) -> None:
         account.delete_participant(participant_id)
     elif draw < 0.95:
         account.redact_participant(participant_id)
-    else:
-        groups = account.group_ids()
-        if groups:
-            group_id = rng.choice(groups)
-            account.resize_group(group_id, account.true_claims(group_id) + rng.randrange(30))
+    elif group_id is not None:
+        account.resize_group(group_id, account.true_claims(group_id) + rng.randrange(30))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -26,8 +26,9 @@ class _Place(msgspec.Struct, array_like=True):
 
     column: Literal["created", "updated"]
     descending: bool
-    instant: int
-    number: int
+    # What SQLite can compare with: anything beyond was never a cursor of ours.
+    instant: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+    number: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 
 
 def opaque_cursor(order: Order, position: Position) -> str:

@@ -8,13 +8,15 @@ bytes where its record is three thousand; the record is rendered from it when so
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Iterable
 from itertools import chain, islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from ldt_pipeline.sandbox.selection import Order, PageRequest, Selection, SortColumn
 
 Table = Literal["participants", "applications", "partners"]
+TABLES: tuple[Table, ...] = get_args(Table)
 
 _SCHEMA = """
 CREATE TABLE participants (
@@ -104,6 +106,8 @@ class RecordIndex:
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA temp_store = MEMORY")
         self._connection.executescript(_SCHEMA)
+        weakref.finalize(self, self._connection.close)
+        self._next_numbers: dict[Table, int] = dict.fromkeys(TABLES, 0)
         self._prepared: set[tuple[Table, str]] = set()
         self._totals: dict[tuple[Table, Selection], int] = {}
 
@@ -117,7 +121,7 @@ class RecordIndex:
         Args:
             table: Where to.
             columns: The names of the columns that the rows fill, separated by commas.
-            rows: The rows. They go in by the sixty: that halves the cost of each.
+            rows: The rows, in the order of their numbers, which come first. They go in by the sixty: that halves the cost of each.
         """
         marks = f"({', '.join('?' * (columns.count(',') + 1))})"
         insert = f"INSERT INTO {table} ({columns}) VALUES"
@@ -126,6 +130,7 @@ class RecordIndex:
         while batch := list(islice(iterator, _ROWS_PER_INSERT)):
             statement = f"{insert} {', '.join([marks] * len(batch))}"
             self._connection.execute(statement, list(chain.from_iterable(batch)))
+            self._next_numbers[table] = batch[-1][0] + 1
         self._connection.execute("COMMIT")
 
     def link_applications(self, links: Iterable[tuple[int, int]]) -> None:
@@ -216,7 +221,7 @@ class RecordIndex:
 
     def nearest(self, table: Table, share: float) -> int | None:
         """The number of the row that lies so far, from 0 to 1, along the table."""
-        number = int(self.next_number(table) * share)
+        number = int(self._next_numbers[table] * share)
         query = f"SELECT max(number) FROM {table} WHERE number <= ?"  # noqa: S608 - a literal
         found = self._connection.execute(query, [number]).fetchone()[0]
         if found is None:
@@ -224,10 +229,11 @@ class RecordIndex:
             found = self._connection.execute(query).fetchone()[0]
         return None if found is None else int(found)
 
-    def next_number(self, table: Table) -> int:
-        """A number that no row has, above all others."""
-        query = f"SELECT coalesce(max(number) + 1, 0) FROM {table}"  # noqa: S608 - a literal
-        return int(self._connection.execute(query).fetchone()[0])
+    def new_number(self, table: Table) -> int:
+        """A number that no row has or ever had: ids of what was deleted don't come back."""
+        number = self._next_numbers[table]
+        self._next_numbers[table] = number + 1
+        return number
 
     def put(self, table: Table, row: tuple[Any, ...]) -> None:
         """Insert a row, or replace the one with the same number."""

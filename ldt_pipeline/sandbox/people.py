@@ -85,11 +85,12 @@ _MOBILES = tuple(
     for prefix in ("+44 7700 900", "07700 900", "+447700900", "07700-900-")
 )
 _DOMAINS = ('@example.com"', '@example.org"', '@example.net"', '@mail.example.com"')
-_GENDERS = (
-    *[('"Female"', '"F"')] * 120,
-    *[('"Male"', '"M"')] * 124,
-    *[('"Non-binary"', '"X"')] * 6,
-    *[('"Prefer not to say"', '"-"')] * 6,
+# Two ways to answer, and whether the name is a woman's, a man's or either.
+_GENDERS: tuple[tuple[str, str, bool | None], ...] = (
+    *[('"Female"', '"F"', True)] * 120,
+    *[('"Male"', '"M"', False)] * 124,
+    *[('"Non-binary"', '"X"', None)] * 6,
+    *[('"Prefer not to say"', '"-"', None)] * 6,
 )
 _CLUBS = (
     *['""'] * 6,
@@ -159,7 +160,7 @@ def british_date(iso_day: str) -> str:
 
 
 def person_values(
-    digest: bytes, revision: int, *, race_day: int, finish_times: tuple[str, ...], child: bool
+    digest: bytes, revision: int, race_day: int, finish_times: tuple[str, ...], *, child: bool
 ) -> tuple[str, ...]:
     """The answers of one person, in the order of `PERSON_SLOTS`.
 
@@ -173,9 +174,7 @@ def person_values(
     """
     language = _LANGUAGE_OF_BYTE[digest[0]]
     gender = _GENDERS[digest[1]]
-    given = language.women if gender[1] == '"F"' or digest[1] & 1 else language.men
-    if gender[1] == '"M"':
-        given = language.men
+    given = language.women if gender[2] or (gender[2] is None and digest[2] & 1) else language.men
     first = given[digest[2] % len(given)]
     last = language.family[digest[3] % len(language.family)]
     contact = _contact_name(digest, language)
@@ -211,22 +210,22 @@ def _contact_name(digest: bytes, language: _ReadyLanguage) -> str:
     return given[digest[22] % len(given)].plain
 
 
-class Booker(NamedTuple):
-    """Who paid, as JSON."""
+def booker_of(digest: bytes, values: tuple[str, ...], *, child: bool) -> tuple[str, ...]:
+    """Who booked: the person alone, or a parent with the same family name.
 
-    first_name: str
-    last_name: str
-    email: str
-    mobile: str
+    Args:
+        digest: The bytes of the person, who leads the booking.
+        values: Their answers.
+        child: Whether they are a child.
 
-
-def booker_of(digest: bytes, values: tuple[str, ...], *, child: bool) -> Booker:
-    """The booker of a leader's booking: the leader, or a parent with the same family name."""
+    Returns:
+        First name, last name, e-mail and mobile number.
+    """
     if not child:
-        return Booker(*values[:4])
+        return values[:4]
     language = _LANGUAGE_OF_BYTE[digest[0]]
     last = language.family[digest[3] % len(language.family)]
     given = language.men if digest[21] & 1 else language.women
     parent = given[digest[22] % len(given)]
     email = f'"{parent.ascii}.{last.ascii}{digest[23]}{_DOMAINS[digest[8] & 3]}'
-    return Booker(parent.json, last.json, email, _MOBILES[(digest[24] << 8 | digest[25]) % 4000])
+    return (parent.json, last.json, email, _MOBILES[(digest[24] << 8 | digest[25]) % 4000])

@@ -26,8 +26,8 @@ from ldt_pipeline.sandbox.oddities import is_odd, make_odd
 from ldt_pipeline.sandbox.people import Digester, booker_of, person_values
 from ldt_pipeline.sandbox.world import Ticket, World
 
-# People who applied in vain are numbered from here, so that they differ from all participants.
-_FIRST_UNSUCCESSFUL = 1 << 40
+# People who applied, and had no place when the account was generated, are numbered from here.
+_FIRST_APPLICANT = 1 << 40
 
 _APPROVALS = {PENDING: '"PENDING"', APPROVED: '"APPROVED"', DECLINED: '"DECLINED"'}
 _INCREMENTAL = ('"INCREMENTAL"', '"NON_INCREMENTAL"', "null", '"INCREMENTAL"')
@@ -49,6 +49,8 @@ _TRACKING = (
     '{"utmSource":"instagram","utmMedium":"social","utmCampaign":"reels","referrer":"https://social.example.com/"}',
     '{"utmSource":"search","utmMedium":"cpc","utmCampaign":"generic","referrer":"https://search.example.com/"}',
 )
+# So many in 256 send their time in themselves.
+_SENT_IN = 9
 _NO_GROUP = ("null",) * 5
 
 
@@ -77,14 +79,21 @@ class Renderer:
     """Renders the records of one account."""
 
     def __init__(
-        self, world: World, identifiers: Identifiers, layout: FieldLayout, *, oddities: bool
+        self,
+        world: World,
+        identifiers: Identifiers,
+        layout: FieldLayout,
+        *,
+        oddities: bool,
+        generated: int,
     ) -> None:
         self._world = world
         self._ids = identifiers
         self._layout = layout
         self._oddities = oddities
+        self._generated = generated
         self._digest = Digester(world.seed)
-        self._tickets: dict[tuple[int, bool], _Ready] = {}
+        self._tickets: dict[bool, dict[int, _Ready]] = {True: {}, False: {}}
         self._groups: dict[int, tuple[str, ...]] = {}
 
     def forget_groups(self) -> None:
@@ -101,43 +110,43 @@ class Renderer:
         """A participant as JSON, from the columns of a `ParticipantRow`."""
         (number, created, updated, _, ticket, group, application, party, bib, revision, redacted,
          changes) = row  # fmt: skip
-        ready = self._tickets.get((ticket, extended)) or self._prepare(ticket, extended=extended)
-        digest = self._digest(number)
-        person = person_values(
-            digest,
-            revision,
-            race_day=ready.race_day,
-            finish_times=ready.finish_times,
-            child=ready.child,
-        )
+        ready = self._tickets[extended].get(ticket) or self._prepare(ticket, extended=extended)
+        template, _, waves, finish_times, race_day, child, bib_style = ready
+        if application is not None and number >= self._generated:
+            # Approved while the account was served: still the person who applied.
+            digest = self._digest(_FIRST_APPLICANT + application)
+        else:
+            digest = self._digest(number)
+        person = person_values(digest, revision, race_day, finish_times, child=child)
         wave = digest[30] % 3
-        leader = number - party
-        before, after = self._ids.bookings.ends(leader)
-        record = ready.participant.fill(
+        time, counter = self._ids.participants.ends(number)
+        record_id = f'"{time}{self._ids.participants.middle}{counter}"'
+        if party:
+            booker = self._leader(number - party, ready)
+            time, counter = self._ids.participants.ends(number - party)
+        else:
+            booker = booker_of(digest, person, child=child)
+        record = template.fill(
             (
                 *person,
-                *(
-                    self._leader(leader, ready)
-                    if party
-                    else booker_of(digest, person, child=ready.child)
-                ),
+                *booker,
                 *(_NO_GROUP if group is None else self._group(group)),
-                f'"{self._ids.participants.text(number)}"',
+                record_id,
                 str(party),
-                f'"{before}{self._ids.bookings.middle}{after}"',
-                f'"{before}{self._ids.transactions.middle}{after}"',
+                f'"{time}{self._ids.bookings.middle}{counter}"',
+                f'"{time}{self._ids.transactions.middle}{counter}"',
                 f'"{instant_text(created)}"',
                 f'"{instant_text(updated)}"',
-                ready.waves[wave] if bib else "[]",
+                waves[wave] if bib else "[]",
                 '"PARTICIPANT"' if group is None else '"PARTNER"',
                 _INCREMENTAL[digest[31] & 3],
-                _bib_text(ready.bib_style, bib, wave),
+                _bib_text(bib_style, bib, wave) if bib else "null",
                 _CODES[digest[32] % 12],
                 _OPT_INS[digest[33] % 3],
                 _TAGS[digest[34] & 7],
                 _TRACKING[digest[35] & 3],
                 "null" if application is None else f'"{self._ids.applications.text(application)}"',
-                _result(digest, ready, bib),
+                _result(digest, finish_times) if bib and digest[38] < _SENT_IN else "null",
                 # What only applications have.
                 "null",
                 "null",
@@ -151,14 +160,13 @@ class Renderer:
     def application(self, row: Sequence[Any], extended: bool) -> bytes:
         """An application as JSON, from the columns of an `ApplicationRow`."""
         number, created, updated, _, ticket, participant, status, revision, redacted, changes = row
-        ready = self._tickets.get((ticket, extended)) or self._prepare(ticket, extended=extended)
-        digest = self._digest(_FIRST_UNSUCCESSFUL + number if participant is None else participant)
+        ready = self._tickets[extended].get(ticket) or self._prepare(ticket, extended=extended)
+        if participant is not None and participant < self._generated:
+            digest = self._digest(participant)
+        else:
+            digest = self._digest(_FIRST_APPLICANT + number)
         person = person_values(
-            digest,
-            revision,
-            race_day=ready.race_day,
-            finish_times=ready.finish_times,
-            child=ready.child,
+            digest, revision, ready.race_day, ready.finish_times, child=ready.child
         )
         booked = participant is not None
         record = ready.application.fill(
@@ -194,7 +202,7 @@ class Renderer:
 
     def _prepare(self, number: int, *, extended: bool) -> _Ready:
         ticket = self._world.tickets[number]
-        ready = self._tickets[number, extended] = _Ready(
+        ready = self._tickets[extended][number] = _Ready(
             participant_template(ticket, self._layout, extended=extended),
             application_template(ticket, self._layout, extended=extended),
             _waves(ticket),
@@ -207,9 +215,7 @@ class Renderer:
 
     def _leader(self, number: int, ready: _Ready) -> tuple[str, ...]:
         digest = self._digest(number)
-        person = person_values(
-            digest, 0, race_day=ready.race_day, finish_times=ready.finish_times, child=ready.child
-        )
+        person = person_values(digest, 0, ready.race_day, ready.finish_times, child=ready.child)
         return booker_of(digest, person, child=ready.child)
 
     def _group(self, number: int) -> tuple[str, ...]:
@@ -281,8 +287,6 @@ class Renderer:
 
 
 def _bib_text(style: str, bib: int, wave: int) -> str:
-    if not bib:
-        return "null"
     if style == "padded":
         return f'"{bib:05d}"'
     if style == "lettered":
@@ -290,11 +294,9 @@ def _bib_text(style: str, bib: int, wave: int) -> str:
     return f'"{bib}"'
 
 
-def _result(digest: bytes, ready: _Ready, bib: int) -> str:
-    """A time that somebody sent in themselves: a few do, at races that are over or near."""
-    if digest[38] > 8 or not bib:
-        return "null"
-    time = ready.finish_times[digest[39] % len(ready.finish_times)]
+def _result(digest: bytes, finish_times: tuple[str, ...]) -> str:
+    """A time that somebody sent in themselves."""
+    time = finish_times[digest[39] % len(finish_times)]
     return f'{{"status":"SUBMITTED","time":{time},"evidenceUrl":null}}'
 
 

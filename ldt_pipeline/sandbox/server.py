@@ -31,8 +31,8 @@ from ldt_pipeline.sandbox.validation import read_query
 PREFIX = "/v0"
 DOCUMENT_PATH = "/documentation/json"
 
-_MOST_LOGGED_REQUESTS = 100_000
-_MOST_REMEMBERED_PAGES = 50
+_MOST_LOGGED_REQUESTS = 50_000
+_MOST_REMEMBERED_PAGES = 16
 _NOTHING_SENT = 0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

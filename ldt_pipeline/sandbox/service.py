@@ -114,7 +114,10 @@ class Sandbox:
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """The requests so far, oldest first: the latest 100,000 of them."""
+        """The requests so far, oldest first: the latest 50,000 of them.
+
+        One that hangs is listed when it is answered.
+        """
         return self._server.log.all()
 
     def clear_requests(self) -> None:
@@ -201,9 +204,9 @@ class Sandbox:
     async def _serve(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
-        # Hanging requests are cut at the end, not waited for.
+        # Hanging requests are cut at the end. To aiohttp, 0 seconds would mean to wait for ever.
         runner = web.AppRunner(
-            self._server.application(), access_log=None, shutdown_timeout=0, handle_signals=False
+            self._server.application(), access_log=None, shutdown_timeout=0.1, handle_signals=False
         )
         await runner.setup()
         try:
@@ -252,8 +255,9 @@ def serve(
     rates = dict(Faults.passing(fault_rate, seed=seed).rates) if fault_rate else {}
     for fault, rate in (fault_rates or {}).items():
         rates[fault] = rates.get(fault, 0) + rate
+    served = SandboxAccount(participants, seed=seed, **account)
     sandbox = Sandbox(
-        SandboxAccount(participants, seed=seed, **account),
+        served,
         host=host,
         port=port,
         latency_ms=latency_ms,
@@ -271,4 +275,5 @@ def serve(
             while not stop.wait(1):
                 pass
         except KeyboardInterrupt:
-            return
+            pass
+    served.close()
