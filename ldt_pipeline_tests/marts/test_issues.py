@@ -1,0 +1,247 @@
+"""Data issues: each kind by an example, and what must never stand in a sentence."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from ldt_pipeline.marts import data_issues
+from ldt_pipeline_tests.marts.frames import GONE, NOW, questions, rows
+
+NO_QUESTIONS = questions()
+
+
+def starter(participant_id: str, **columns: Any) -> dict[str, Any]:
+    return {
+        "participant_id": participant_id,
+        "event_id": "e1",
+        "race_id": "r1",
+        "race_start_at": NOW + timedelta(days=7),
+        "first_name": "Secretive",
+        "last_name": "Secretson",
+        "is_redacted": False,
+    } | columns
+
+
+def found(
+    *starters: dict[str, Any],
+    allocations: list[dict[str, Any]] | None = None,
+    participants: list[dict[str, Any]] | None = None,
+    groups: list[dict[str, Any]] | None = None,
+    unmapped: pl.DataFrame = NO_QUESTIONS,
+    now: datetime = NOW,
+) -> list[dict[str, Any]]:
+    return data_issues(
+        start_list=rows("start_list", *starters),
+        partner_allocations=rows("partner_allocations", *(allocations or [])),
+        participants=rows("participants", *(participants or [])),
+        reserved_entry_groups=rows("reserved_entry_groups", *(groups or [])),
+        unmapped_questions=unmapped,
+        now=now,
+    ).to_dicts()
+
+
+def subjects(issues: list[dict[str, Any]], kind: str) -> list[str]:
+    return [issue["subject_id"] for issue in issues if issue["kind"] == kind]
+
+
+def test_nothing_is_wrong() -> None:
+    assert found(starter("a1"), starter("a2", bib_number=None)) == []
+
+
+def test_duplicate_bibs() -> None:
+    issues = found(
+        *(starter(f"a{number}", bib_number="7") for number in range(7)),
+        starter("b1", bib_number="8"),
+        starter("b2", bib_number="8", race_id="r2"),
+        starter("b3", bib_number="9"),
+        starter("b4", bib_number="9", is_redacted=True),
+        starter("b5", bib_number="10", race_id=None),
+        starter("b6", bib_number="10", race_id=None),
+    )
+    assert issues == [
+        {
+            "severity": "error",
+            "kind": "duplicate_bib_number",
+            "event_id": "e1",
+            "race_id": "r1",
+            "subject_id": "7",
+            "sentence": "Bib 7 of race r1 belongs to 7 participants (a0, a1, a2, a3, a4 and 2 "
+            "more): give all but one another bib.",
+        }
+    ]
+
+
+def test_missing_names() -> None:
+    issues = found(
+        starter("a1", first_name=None),
+        starter("a2", last_name=None, event_id=None, race_id=None),
+        starter("a3", first_name=None, last_name=None),
+        starter("a4", first_name=None, last_name=None, is_redacted=True),
+    )
+    assert {issue["severity"] for issue in issues} == {"error"}
+    assert sorted(subjects(issues, "missing_name")) == ["a1", "a2", "a3"]
+    by_subject = {issue["subject_id"]: issue for issue in issues}
+    assert "has no first name:" in by_subject["a1"]["sentence"]
+    assert "has no last name:" in by_subject["a2"]["sentence"]
+    assert "has no name:" in by_subject["a3"]["sentence"]
+    assert (by_subject["a2"]["event_id"], by_subject["a2"]["race_id"]) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ("bib_number", "missing_bib"),
+        ("wave", "missing_wave"),
+        ("emergency_contact_phone", "missing_emergency_contact"),
+        ("emergency_contact_name", "missing_emergency_contact"),
+    ],
+)
+class TestDetailsThatOthersHave:
+    def test_near(self, column: str, kind: str) -> None:
+        issues = found(starter("a1", **{column: "x"}), starter("a2"))
+        assert [(issue["kind"], issue["severity"]) for issue in issues] == [(kind, "warning")]
+        assert subjects(issues, kind) == ["a2"]
+        assert "2026-04-27" in issues[0]["sentence"]
+
+    @pytest.mark.parametrize(
+        ("ahead", "urgent"),
+        [
+            (timedelta(days=14), True),
+            (timedelta(days=14, seconds=1), False),
+            (timedelta(), True),
+            (timedelta(seconds=-1), False),
+        ],
+    )
+    def test_how_near(self, column: str, kind: str, ahead: timedelta, urgent: bool) -> None:
+        start = {"race_start_at": NOW + ahead}
+        issues = found(starter("a1", **{column: "x"}, **start), starter("a2", **start))
+        assert subjects(issues, kind) == (["a2"] if urgent else [])
+
+    def test_nobody_has_one(self, column: str, kind: str) -> None:
+        others = starter("a1", race_id="r2", **{column: "x"})
+        assert found(starter("a2"), starter("a3"), others) == []
+
+    def test_redacted_people_are_exempt(self, column: str, kind: str) -> None:
+        assert found(starter("a1", **{column: "x"}), starter("a2", is_redacted=True)) == []
+
+
+def test_a_contact_without_a_number_is_none_where_the_race_asks_for_numbers() -> None:
+    issues = found(
+        starter("a1", emergency_contact_name="Eve", emergency_contact_phone="+44"),
+        starter("a2", emergency_contact_name="Eve"),
+        starter("a3", emergency_contact_phone="+44"),
+    )
+    assert subjects(issues, "missing_emergency_contact") == ["a2"]
+
+
+def allocation(**columns: Any) -> dict[str, Any]:
+    return {"reserved_entry_group_id": "g1", "event_id": "e1", "participants_matched": 2} | columns
+
+
+def test_groups_over_capacity() -> None:
+    issues = found(
+        allocations=[
+            allocation(max_capacity=10, used_capacity=12),
+            allocation(reserved_entry_group_id="g2", max_capacity=10, used_capacity=10),
+            allocation(reserved_entry_group_id="g3", max_capacity=None, used_capacity=10),
+            allocation(reserved_entry_group_id="g4", max_capacity=1, used_capacity=None),
+        ]
+    )
+    assert subjects(issues, "group_over_capacity") == ["g1", "g4"]
+    assert issues[0]["sentence"] == (
+        "Reserved entry group g1 has 10 places and 12 are claimed: raise its capacity or move 2."
+    )
+    assert (issues[0]["severity"], issues[0]["event_id"]) == ("error", "e1")
+
+
+def test_capacities_that_disagree() -> None:
+    issues = found(
+        allocations=[
+            allocation(used_capacity=3, capacity_agrees=False),
+            allocation(reserved_entry_group_id="g2", used_capacity=2, capacity_agrees=True),
+            allocation(reserved_entry_group_id="g3", capacity_agrees=None),
+        ]
+    )
+    assert [(issue["kind"], issue["severity"], issue["subject_id"]) for issue in issues] == [
+        ("capacity_disagrees", "warning", "g1")
+    ]
+
+
+def test_unmatched_group_codes() -> None:
+    def entry(participant_id: str, code: str | None, **columns: Any) -> dict[str, Any]:
+        claim = {"event_id": "e1", "reserved_entry_group_code": code}
+        return {"participant_id": participant_id} | claim | columns
+
+    issues = found(
+        participants=[
+            entry("a1", "g1"),
+            entry("a2", "lost"),
+            entry("a3", " lost "),
+            entry("a4", "lost", event_id="e2"),
+            entry("a5", "lost", deleted_at=GONE),
+            entry("a6", "lost", gdpr_redacted=True),
+            entry("a7", "gone"),
+            entry("a8", "renamed", reserved_entry_group_name="Places"),
+            entry("a9", None, reserved_entry_group_name="Elsewhere"),
+            entry("b1", "lost", event_id=None),
+        ],
+        groups=[
+            {"reserved_entry_group_id": "g1", "event_id": "e1", "name": "Places"},
+            {"reserved_entry_group_id": "gone", "event_id": "e1", "deleted_at": GONE},
+        ],
+    )
+    assert {issue["kind"] for issue in issues} == {"unmatched_group_code"}
+    assert {issue["severity"] for issue in issues} == {"warning"}
+    by_key = {(issue["event_id"], issue["subject_id"]): issue["sentence"] for issue in issues}
+    assert set(by_key) == {
+        ("", "lost"),
+        ("e1", "lost"),
+        ("e1", "gone"),
+        ("e1", "renamed"),
+        ("e2", "lost"),
+    }
+    assert "is named by 2 live entries of event e1" in by_key["e1", "lost"]
+    assert "was deleted" in by_key["e1", "gone"]
+    assert "same name" in by_key["e1", "renamed"]
+
+
+def test_unmapped_questions() -> None:
+    issues = found(
+        unmapped=questions(("Shirt size", 3), (" Shirt size ", 4), (" ", 5), ("Club", 0))
+    )
+    assert [(issue["severity"], issue["subject_id"]) for issue in issues] == [
+        ("info", "Club"),
+        ("info", "Shirt size"),
+    ]
+    assert "(7 answers)" in issues[1]["sentence"]
+    bare = pl.DataFrame({"question": ["Shirt size"]})
+    (issue,) = found(unmapped=bare)
+    assert "answers)" not in issue["sentence"]
+
+
+def test_an_instant_needs_its_zone() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        found(now=datetime(2026, 4, 20))  # noqa: DTZ001
+
+
+def test_sentences_hold_nothing_personal() -> None:
+    personal = {
+        "first_name": "Secretive",
+        "last_name": None,
+        "email": "secret@example.org",
+        "phone": "secret phone",
+        "booker_name": "Secret Booker",
+        "booker_email": "secret@booker.example",
+        "emergency_contact_name": "Secret Contact",
+    }
+    issues = found(
+        starter("a1", bib_number="7", **personal),
+        starter("a2", bib_number="7", wave="A", emergency_contact_phone="secret number"),
+        starter("a3", **personal),
+    )
+    assert len({issue["kind"] for issue in issues}) == 5
+    assert not [issue for issue in issues if "secret" in issue["sentence"].lower()]
