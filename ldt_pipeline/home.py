@@ -22,6 +22,7 @@ from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 
+from ldt_pipeline.home_storage import HomeEvents, HomeRuns
 from ldt_pipeline.raw.files import make_folder
 from ldt_pipeline.settings import load_settings
 
@@ -68,6 +69,11 @@ def open_instance() -> DagsterInstance:
 
 class HomeStorage(DagsterSqliteStorage):
     """Runs, events and schedules, in SQLite under the data folder."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._run_storage = HomeRuns.from_local(str(Path(base_dir) / "history"))
+        self._event_log_storage = HomeEvents(base_dir)
 
     @classmethod
     def config_type(cls) -> Mapping[str, Any]:

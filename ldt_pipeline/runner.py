@@ -19,6 +19,7 @@ from ldt_pipeline.defs.jobs import (
     PUBLISH,
     READ_EVENTS,
     RECONCILE,
+    changes_config,
     fetch_job_name,
     reconcile_config,
 )
@@ -85,6 +86,7 @@ class Runner:
         """
         job = self._definitions.resolve_job_def(job_name)
         run_config: dict[str, Any] = config.to_config_dict() if config else {}
+        # What is given here takes the place of the job's own configuration, it adds nothing to it.
         # Dagster's own account of each step goes to its event log; here a sentence is enough.
         run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
         result = job.execute_in_process(
@@ -119,7 +121,11 @@ def sync(
         if plan.months is not None:
             say(f"Reading {plan.feed.name}")
             first, last = clamp_months(settings, *plan.months)
-            runner.run(fetch_job_name(plan.feed.name), tags=range_tags(first, last))
+            runner.run(
+                fetch_job_name(plan.feed.name),
+                tags=range_tags(first, last),
+                config=changes_config(plan.feed.name),
+            )
     uneven = [plan.feed.name for plan in plans if plan.is_short_or_long]
     fetched = [plan.feed.name for plan in plans if plan.months is not None]
     if fetched or state.pending_extracts:

@@ -25,6 +25,11 @@ _TIDY = dg.AssetSelection.assets(
 _WAREHOUSE = dg.AssetSelection.assets(*TABLES, "api_totals", "published")
 
 
+def changes_config(feed: str) -> dg.RunConfig:
+    """Give the configuration of the job that reads a feed's changes."""
+    return dg.RunConfig(ops={f"raw_{feed}": ChangesConfig(only_changes=True)})
+
+
 def reconcile_config(*, whole: bool, feeds: list[str] | None = None) -> dg.RunConfig:
     """Give the configuration of the reconcile job."""
     config = ReconcileConfig(whole=whole, feeds=feeds or [feed.name for feed in CHANGE_FEEDS])
@@ -36,7 +41,7 @@ JOBS = [
         dg.define_asset_job(
             fetch_job_name(feed.name),
             selection=[f"raw_{feed.name}"],
-            config=dg.RunConfig(ops={f"raw_{feed.name}": ChangesConfig(only_changes=True)}),
+            config=changes_config(feed.name),
             description=f"Read what changed in {feed.name} since the last time.",
         )
         for feed in CHANGE_FEEDS

@@ -16,6 +16,7 @@ from ldt_pipeline.defs.jobs import (
     PUBLISH,
     READ_EVENTS,
     RECONCILE,
+    changes_config,
     fetch_job_name,
     reconcile_config,
 )
@@ -136,7 +137,9 @@ def _requests(plans: list[FeedPlan], state: State, storage: Storage) -> Iterator
         if plan.months is not None:
             first, last = clamp_months(storage.settings, *plan.months)
             yield dg.RunRequest(
-                job_name=fetch_job_name(plan.feed.name), tags=range_tags(first, last)
+                job_name=fetch_job_name(plan.feed.name),
+                run_config=changes_config(plan.feed.name),
+                tags=range_tags(first, last),
             )
     uneven = [plan.feed.name for plan in plans if plan.is_short_or_long]
     if uneven:

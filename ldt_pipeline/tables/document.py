@@ -1,0 +1,51 @@
+"""Writes `docs/tables.md` from the registry: `python -m ldt_pipeline.tables.document FILE`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ldt_pipeline.tables import TABLES, Layer, Table, duckdb_type
+
+_OPENING = """# Tables
+
+Everything in `data/ldt.duckdb`. This page is written from the registry of tables by `make docs`.
+
+All instants are UTC. Amounts are decimals, with their currency beside them. Columns that are marked
+as personal never appear in logs, errors or Dagster's pages.
+"""
+
+_LAYERS = {
+    Layer.MART: "What people open, computed from the tidy tables.",
+    Layer.TIDY: "What the API says, typed, one column for one fact.",
+}
+
+
+def document() -> str:
+    """Give the page."""
+    parts = [_OPENING]
+    for layer, meaning in _LAYERS.items():
+        parts.append(f"## {layer.value.capitalize()}\n\n{meaning}\n")
+        parts.extend(_section(each) for each in TABLES.values() if each.layer is layer)
+    return "\n".join(parts)
+
+
+def _section(table: Table) -> str:
+    key = ", ".join(f"`{name}`" for name in table.key)
+    lines = [
+        f"### {table.name}\n",
+        f"{table.description} {table.grain.capitalize()}; the key is {key}.\n",
+        "| column | type | what | from | personal |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{column.name}` | {duckdb_type(column.type)} | {column.description} "
+        f"| {f'`{column.source}`' if column.source else ''} "
+        f"| {column.personal.value if column.personal else ''} |"
+        for column in table.columns
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(document(), encoding="utf-8")
