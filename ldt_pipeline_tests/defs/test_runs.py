@@ -1,0 +1,154 @@
+"""A sync through Dagster: real runs, in a real instance, against the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs.jobs import PUBLISH
+from ldt_pipeline.home import open_instance
+from ldt_pipeline.runner import RunFailedError, Runner, release_dead_runs
+from ldt_pipeline.settings import load_settings
+from ldt_pipeline_tests.defs.conftest import run_sync
+
+pytestmark = pytest.mark.slow
+
+
+def published(query: str) -> list[tuple]:
+    with duckdb.connect(str(load_settings().published_path), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_first_sync_publishes_everything(instance, account) -> None:
+    run_sync(instance)
+    ids = {row[0] for row in published("SELECT participant_id FROM start_list")}
+    assert ids == set(account.participant_ids())
+    assert published("SELECT count(*) FROM partner_allocations")[0][0] == len(account.group_ids())
+    runs = instance.get_runs()
+    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+    months = instance.get_materialized_partitions(dg.AssetKey("raw_participants"))
+    assert len(months) > 12
+    events = instance.get_materialized_partitions(dg.AssetKey("raw_tickets"))
+    assert events == set(account.event_ids())
+    races = set(instance.get_dynamic_partitions("race_id"))
+    assert races == set(account.race_ids())
+
+
+def test_a_second_sync_asks_little_and_changes_no_published_byte(synced, sandbox) -> None:
+    path = load_settings().published_path
+    before = path.stat(), path.read_bytes()
+    sandbox.clear_requests()
+    assert run_sync(synced).was_quiet
+    assert len(sandbox.requests) <= 6
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (
+        before[0].st_ino,
+        before[0].st_mtime_ns,
+    )
+    assert path.read_bytes() == before[1]
+
+
+def test_what_was_deleted_leaves_the_start_list_and_stays_in_participants(
+    synced, account, sandbox
+) -> None:
+    gone = sorted(account.participant_ids())[5]
+    account.delete_participant(gone)
+    sandbox.clear_requests()
+    run_sync(synced)
+    assert published(f"SELECT count(*) FROM start_list WHERE participant_id = '{gone}'") == [(0,)]
+    rows = published(
+        f"SELECT deleted_at IS NOT NULL FROM participants WHERE participant_id = '{gone}'"
+    )
+    assert rows == [(True,)]
+    walked = [
+        each for each in sandbox.requests if "/races/" in each.path and "500" in each.raw_query
+    ]
+    assert len({each.path for each in walked}) == 1, "only the roster that disagrees is read"
+
+
+def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
+    raw = load_settings().raw_dir
+    before = {path: path.stat().st_mtime_ns for path in raw.rglob("*.zst")}
+    someone = sorted(account.participant_ids())[3]
+    account.update_participant(someone, bib_number="A007")
+    run_sync(synced)
+    assert published(f"SELECT bib_number FROM start_list WHERE participant_id = '{someone}'") == [
+        ("A007",)
+    ]
+    untouched = {path: path.stat().st_mtime_ns for path in before}
+    assert untouched == before, "no old extract is rewritten"
+    new = [path for path in raw.glob("participants/*/*.zst") if path not in before]
+    assert len(new) == 1
+
+
+def test_an_incomplete_list_is_not_published(synced, account, sandbox) -> None:
+    inode = load_settings().published_path.stat().st_ino
+    account.add_participant(race_id=account.race_ids()[0])
+    sandbox.faults = sandbox_faults(wrong_total=1.0)
+    with pytest.raises(RunFailedError, match="could not be read completely"):
+        run_sync(synced)
+    assert load_settings().published_path.stat().st_ino == inode
+    sandbox.faults = sandbox_faults()
+    run_sync(synced)
+    assert published("SELECT count(*) FROM start_list")[0][0] == len(account.participant_ids())
+
+
+def sandbox_faults(**rates: float):
+    from ldt_pipeline.sandbox import Faults
+
+    return Faults(rates=rates)
+
+
+def test_a_killed_command_does_not_keep_its_place_in_a_pool(synced) -> None:
+    """A run of a process that is no more still holds the pool: the next one would wait for ever."""
+    job = defs.resolve_job_def(PUBLISH)
+    dead = synced.create_run_for_job(
+        job,
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"ldt/from": "command line", "ldt/process": "999999999"},
+    )
+    synced.event_log_storage.initialize_concurrency_limit_to_default("warehouse")
+    synced.event_log_storage.claim_concurrency_slot("warehouse", dead.run_id, "publish")
+    release_dead_runs(synced)
+    assert synced.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
+    Runner(defs, synced, lambda _: None).run(PUBLISH)
+
+
+def test_neither_key_nor_people_reach_dagsters_records(synced, account, sandbox) -> None:
+    """Everything that Dagster wrote, in files and databases, is looked through byte by byte."""
+    account.update_participant(sorted(account.participant_ids())[3], bib_number="1")
+    run_sync(synced)
+    secrets = {sandbox.api_key, sandbox.api_key.split(".")[1]}
+    rows = published(
+        "SELECT email, phone, last_name || first_name, booker_email, emergency_contact_phone "
+        "FROM start_list"
+    )
+    secrets |= {value for row in rows for value in row if value and len(value) > 6}
+    home = load_settings().data_dir / "dagster"
+    synced.dispose()
+    assert (home / "history").exists()
+    for path in home.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            found = [each for each in secrets if each.encode() in content]
+            assert not found, f"{len(found)} secrets in {path.name}"
+
+
+def test_dagster_home_is_honoured(sandbox, monkeypatch, tmp_path: Path) -> None:
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with open_instance() as instance:
+        run_sync(instance)
+    assert (
+        sqlite3.connect(home / "history" / "runs.db")
+        .execute("SELECT count(*) FROM runs")
+        .fetchall()[0][0]
+    )
+    assert not (load_settings().data_dir / "dagster").exists()
+    assert os.environ["DAGSTER_HOME"] == str(home)

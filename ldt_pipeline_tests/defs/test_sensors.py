@@ -1,0 +1,119 @@
+"""Sensors and automation, ticked by hand against a real instance and the sandbox."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs.resources import LetsDoThis, Storage
+from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
+from ldt_pipeline.tables import TABLES
+
+pytestmark = pytest.mark.slow
+
+RESOURCES = {"api": LetsDoThis(), "storage": Storage()}
+
+
+def tick(sensor, instance) -> dg.SensorResult | dg.SkipReason:
+    wanted = {name: RESOURCES[name] for name in sensor.required_resource_keys}
+    with dg.build_sensor_context(instance=instance, resources=wanted, definitions=defs) as context:
+        return sensor(context)
+
+
+def test_a_poll_of_an_empty_warehouse_starts_the_first_load(instance, sandbox) -> None:
+    result = tick(poll_sensor, instance)
+    assert {request.job_name for request in result.run_requests} == {
+        "fetch_participants",
+        "fetch_applications",
+        "fetch_partners",
+    }
+    for request in result.run_requests:
+        feed = request.job_name.removeprefix("fetch_")
+        assert request.run_config["ops"][f"raw_{feed}"]["config"] == {"only_changes": True}
+        assert request.tags["dagster/asset_partition_range_end"]
+
+
+def test_a_poll_without_news_asks_little_and_starts_nothing(synced, sandbox) -> None:
+    tick(poll_sensor, synced)
+    sandbox.clear_requests()
+    assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
+    assert len(sandbox.requests) <= 6
+
+
+def test_a_poll_after_an_edit_starts_that_feed_alone(synced, account) -> None:
+    account.update_participant(sorted(account.participant_ids())[0], bib_number="9")
+    result = tick(poll_sensor, synced)
+    assert [request.job_name for request in result.run_requests] == ["fetch_participants"]
+
+
+def test_a_poll_after_a_deletion_starts_a_reconcile(synced, account) -> None:
+    account.delete_participant(sorted(account.participant_ids())[0])
+    result = tick(poll_sensor, synced)
+    assert [request.job_name for request in result.run_requests] == ["reconcile"]
+    config = result.run_requests[0].run_config["ops"]["raw_deletions"]["config"]
+    assert config["feeds"] == ["participants"]
+
+
+def test_a_poll_without_a_key_says_so(instance, monkeypatch) -> None:
+    monkeypatch.delenv("LDT_API_KEY")
+    assert "LDT_API_KEY" in tick(poll_sensor, instance).skip_message
+
+
+def test_a_poll_of_an_api_that_is_down_is_skipped_with_a_sentence(
+    instance, sandbox, monkeypatch
+) -> None:
+    sandbox.revoke_key(sandbox.api_key)
+    result = tick(poll_sensor, instance)
+    assert "refused the key" in result.skip_message
+    assert sandbox.api_key not in result.skip_message
+
+
+def test_new_events_and_races_become_partitions_and_are_read(synced, account) -> None:
+    assert isinstance(tick(partition_sensor, synced), dg.SkipReason)
+    event_id = account.add_event(name="A new one")
+    race_id = account.race_ids(event_id)[0]
+    account.add_participant(race_id=race_id)
+    for job in ("fetch_participants", "load"):
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=synced,
+            tags={
+                "dagster/asset_partition_range_start": "2026-11",
+                "dagster/asset_partition_range_end": "2026-11",
+            }
+            if job != "load"
+            else {},
+        )
+        assert result.success
+    result = tick(partition_sensor, synced)
+    added = {
+        request.partitions_def_name: list(request.partition_keys)
+        for request in result.dynamic_partitions_requests
+    }
+    assert added == {"event_id": [event_id], "race_id": [race_id]}
+    requested = {
+        request.tags["dagster/asset_partition_range_end"] for request in result.run_requests
+    }
+    assert event_id in requested
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_news_of_one_month_is_loaded_and_published_by_automation(synced, account) -> None:
+    """As soon as raw data is new, and not before; and once, not again and again."""
+    ticked = dg.evaluate_automation_conditions(defs=defs, instance=synced)
+    ticked = dg.evaluate_automation_conditions(defs=defs, instance=synced, cursor=ticked.cursor)
+    assert ticked.total_requested == 0
+    month = max(synced.get_materialized_partitions(dg.AssetKey("raw_participants")))
+    tags = {
+        "dagster/asset_partition_range_start": month,
+        "dagster/asset_partition_range_end": month,
+    }
+    assert (
+        defs.resolve_job_def("fetch_participants")
+        .execute_in_process(instance=synced, tags=tags)
+        .success
+    )
+    ticked = dg.evaluate_automation_conditions(defs=defs, instance=synced, cursor=ticked.cursor)
+    for name in ("participants", "start_list", "api_totals", "published"):
+        assert ticked.get_num_requested(dg.AssetKey(name)) == 1, name
+    assert ticked.total_requested <= len(TABLES) + 2
