@@ -6,10 +6,15 @@ Everything is UTC. The API writes milliseconds; other spellings of ISO 8601 are 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MILLISECOND = dt.timedelta(milliseconds=1)
+
+_NUMBER = re.compile(r"[+-]?\d{9,}(?:\.\d+)?", re.ASCII)
+_MILLISECONDS_FROM = 100_000_000_000
+"""Numbers from here on are milliseconds (1973); as seconds this would be the year 5138."""
 
 
 def now() -> dt.datetime:
@@ -18,15 +23,18 @@ def now() -> dt.datetime:
 
 
 def parse_instant(value: object) -> dt.datetime | None:
-    """Read an instant: ISO 8601 (without an offset it is UTC) or epoch milliseconds.
+    """Read an instant: ISO 8601 (without an offset it is UTC), or epoch seconds or milliseconds.
 
     Gives None for anything else.
     """
     if isinstance(value, bool):
         return None
     try:
+        if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+            value = float(value)
         if isinstance(value, int | float):
-            return EPOCH + dt.timedelta(milliseconds=value)
+            milliseconds = value if abs(value) >= _MILLISECONDS_FROM else value * 1_000
+            return EPOCH + dt.timedelta(milliseconds=milliseconds)
         if isinstance(value, str):
             moment = dt.datetime.fromisoformat(value.strip())
             return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -18,6 +18,7 @@ from ldt_pipeline.defs.jobs import (
     LOAD,
     PUBLISH,
     READ_EVENTS,
+    REBUILD,
     RECONCILE,
     changes_config,
     fetch_job_name,
@@ -34,9 +35,10 @@ from ldt_pipeline.defs.sensors import missing_partitions, range_tags
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.settings import Settings
-from ldt_pipeline.sync.compare import compare_with_api
+from ldt_pipeline.sync.compare import compare_with_api, compare_with_raw
 from ldt_pipeline.sync.plan import due_events, plan_feeds
 from ldt_pipeline.sync.state import State, read_state
+from ldt_pipeline.warehouse.books import note_comparison
 from ldt_pipeline.warehouse.connection import open_warehouse, warehouse_lock
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 
@@ -97,7 +99,7 @@ class Runner:
         )
         self.runs.append(job_name)
         if not result.success:
-            raise RunFailedError(_failure(result))
+            raise _failure(result)
 
 
 def sync(
@@ -158,8 +160,14 @@ def rebuild(
     say("Loading")
     runner.run(LOAD)
     _add_partitions(instance, read_state(settings))
+    store = RawStore(str(settings.raw_dir))
+    with open_warehouse(settings.warehouse_path) as connection:
+        for feed in CHANGE_FEEDS:
+            comparison = compare_with_raw(store, connection, feed)
+            if comparison is not None:
+                note_comparison(connection, comparison)
     say("Publishing")
-    runner.run(PUBLISH)
+    runner.run(REBUILD)
     return Synced(runs=runner.runs)
 
 
@@ -260,13 +268,20 @@ def _reconcile(
             return
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> str:
-    """Give the sentence of the first step that failed, without Dagster's wrapping."""
+def _failure(result: dg.ExecuteInProcessResult) -> BaseException:
+    """Give the error of the first step that failed, without Dagster's wrapping.
+
+    The step's own stack is a note of it, for whoever wants to see it.
+    """
     for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            if error is not None:
-                return error.message.strip().split(": ", 1)[-1].strip()
-    return f"The run {result.run_id} failed; Dagster's page of it says why."
+        error = event.step_failure_data.error if event.is_step_failure else None
+        stack = error.to_string() if error else ""
+        if "DagsterExecutionInterruptedError" in stack:
+            return KeyboardInterrupt()
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            failure = RunFailedError(error.message.strip().split(": ", 1)[-1].strip())
+            failure.add_note(stack)
+            return failure
+    return RunFailedError(f"The run {result.run_id} failed; Dagster's page of it says why.")

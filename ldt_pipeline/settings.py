@@ -40,6 +40,17 @@ class Settings(BaseSettings):
     event_refresh_minutes: int = Field(default=60, ge=0)
     questions_file: Path | None = None
 
+    @field_validator("api_key")
+    @classmethod
+    def _check_api_key(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what can't stand in a header: the HTTP library's error would repeat it."""
+        if value is None:
+            return None
+        key = value.get_secret_value().strip()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("holds characters that no key has; copy it again, in one line")
+        return SecretStr(key)
+
     @field_validator("api_base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:

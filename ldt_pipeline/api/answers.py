@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ldt_pipeline.api.errors import ResponseFormatError
+from ldt_pipeline.instants import parse_instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +102,8 @@ def parse_record(body: bytes, *, where: str, server_time: dt.datetime | None) ->
         raise _format_error(where, body, error) from None
 
 
-def record_key(record: bytes) -> tuple[str | None, str | None]:
-    """Give a record's id and last change as they stand, each as text or None.
+def record_key(record: bytes) -> tuple[str | None, dt.datetime | None]:
+    """Give a record's id as text, and its last change; each None where it can't be read.
 
     A record that can't be read gives (None, None): it is kept all the same, and rejected later.
     """
@@ -113,8 +114,7 @@ def record_key(record: bytes) -> tuple[str | None, str | None]:
     record_id = key.id
     if isinstance(record_id, bool) or not isinstance(record_id, str | int):
         record_id = None
-    updated_at = key.updated_at if isinstance(key.updated_at, str) else None
-    return (str(record_id) if record_id not in (None, "") else None), updated_at
+    return (str(record_id) if record_id not in (None, "") else None), parse_instant(key.updated_at)
 
 
 def one_line(record: bytes) -> bytes:

@@ -13,8 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+REFERENCE_VERSION = "0.1.0"
+"""The version of the reference that this catalogue was written from."""
+
+VERSION_PREFIX = "/v0"
+"""What the base URL ends in. Paths here leave it out."""
+
+PAGE_SIZE_MIN = 1
 PAGE_SIZE_MAX = 500
-"""The largest `page[size]` that the reference allows; its default is 100."""
+"""The bounds of `page[size]` by the reference; its default is 100."""
 
 EXTERNAL_ID_TYPES = ("enthuse", "justGiving", "londonMarathon")
 PARTNER_TYPES = ("CHARITY", "CORPORATE", "FRIENDS_AND_FAMILY", "MERCH_PARTNER", "SPONSOR")
@@ -302,6 +309,9 @@ _ENTRY_PROPERTIES = (
     "reservedEntryPartnerExternalIds",
     "reservedEntryPartnerName",
 )
+
+PAGE_PROPERTIES = ("totalResults", "first", "last", "prev", "next")
+"""What `page` holds beside `data`."""
 
 RECORDS: dict[str, tuple[str, ...]] = {
     "participant": (

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
+from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
@@ -41,6 +41,9 @@ _logger = logging.getLogger(__name__)
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 120.0
+_UNREACHABLE_RETRIES = 4
+"""Nobody listens, or nobody knows the host: a mistyped address should not take minutes to say so."""
+
 _RETRY_AFTER_MOST_SECONDS = 120
 """A server that asks for an hour is asked again after two minutes: a run must end some day."""
 
@@ -190,6 +193,7 @@ class Client:
         retry = self._retry
         while True:
             received: _Received | None = None
+            is_unreachable = False
             try:
                 received = self._send(url, parameters)
                 error = _error_of_status(received.status, where)
@@ -202,12 +206,21 @@ class Client:
                 ) from None
             except ResponseFormatError as failure:
                 error = failure
+            except ValueError as failure:
+                # Of a header that can't be sent, whose text would repeat the key.
+                raise InvalidRequestError(
+                    f"GET {where} could not be sent ({type(failure).__name__}). Check LDT_API_KEY "
+                    "and LDT_API_BASE_URL for characters that don't belong there."
+                ) from None
             except (requests.exceptions.RequestException, HTTPError, OSError) as failure:
+                is_unreachable = _is_unreachable(failure)
                 error = ConnectionFailedError(
-                    f"GET {where} failed {self._retry.total + 1 if self._retry.total else 1} times "
+                    f"GET {where} failed {len(retry.history) + 1} times "
                     f"({_cause(failure)}). Check the network and LDT_API_BASE_URL, then try again."
                 )
             if not _is_worth_retrying(error):
+                raise error from None
+            if is_unreachable and len(retry.history) >= _UNREACHABLE_RETRIES:
                 raise error from None
             try:
                 retry = retry.increment("GET", path, error=error)
@@ -252,6 +265,19 @@ class Client:
             else "…"
         )
         return operation.path.replace("{id}", shown)
+
+
+def _is_unreachable(failure: BaseException | None) -> bool:
+    while failure is not None:
+        if isinstance(failure, NewConnectionError):
+            return True
+        reason = getattr(failure, "reason", None)
+        failure = (
+            failure.__cause__
+            or failure.__context__
+            or (reason if isinstance(reason, BaseException) else None)
+        )
+    return False
 
 
 def _cause(failure: Exception) -> str:

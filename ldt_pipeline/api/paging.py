@@ -17,16 +17,16 @@ import datetime as dt
 import random
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from ldt_pipeline.api.answers import record_key
 from ldt_pipeline.api.catalogue import PAGE_SIZE_MAX, Operation
 from ldt_pipeline.api.client import Client
-from ldt_pipeline.api.errors import IncompleteWalkError
+from ldt_pipeline.api.errors import IncompleteWalkError, InvalidRequestError, NotFoundError
 from ldt_pipeline.instants import now
 
-_ATTEMPTS = 6
+ATTEMPTS = 6
 _PAUSE_SECONDS = 0.2
 _REPEATED_PAGES_MOST = 2
 """So many pages in a row that bring nothing new end a walk. One may be a page that a record moved
@@ -39,7 +39,7 @@ class Record:
 
     body: bytes
     id: str | None
-    updated_at: str | None
+    updated_at: dt.datetime | None
     hash: int
 
     @property
@@ -84,6 +84,18 @@ class Proof:
     server_time: dt.datetime | None = None
     """When the first page of the walk that counts was answered, by the server's clock."""
 
+    def add(self, part: Proof) -> None:
+        """Add the proof of a later part of the same list."""
+        if self.server_time is None:
+            self.total, self.by, self.server_time = part.total, part.by, part.server_time
+        else:
+            totals = (self.total, part.total)
+            self.total = None if None in totals else sum(filter(None, totals))
+            self.by = self.by if self.by == part.by else "repetition"
+        self.distinct += part.distinct
+        self.walks += part.walks
+        self.pages += part.pages
+
 
 def record_of(body: bytes) -> Record:
     """Read what a walk needs of a record."""
@@ -97,51 +109,156 @@ def record_of(body: bytes) -> Record:
     )
 
 
-def walk(client: Client, request: ListRequest, proof: Proof) -> Iterator[list[Record]]:
+class LongOpenListError(Exception):
+    """A list that is open at its end holds more than a page: it has to be closed first."""
+
+
+def walk(
+    client: Client,
+    request: ListRequest,
+    proof: Proof,
+    *,
+    attempts: int = ATTEMPTS,
+    is_open: bool = False,
+) -> Iterator[list[Record]]:
     """Read a list whole: gives its records page by page, each version once.
 
     When it has ended without an error, `proof` says how completeness was proved. Until then the
     records are true but may not be all.
 
+    Args:
+        client: Where from.
+        request: What to read.
+        proof: To be filled in.
+        attempts: How many walks may be made.
+        is_open: The list may grow at its end. On its second page that spoils the proof: where one
+            record goes, the next page may begin one too late, and one that arrives keeps the count.
+
     Raises:
+        LongOpenListError: The list `is_open`, and does not fit on a page.
         IncompleteWalkError: Several walks did not agree with the total that the API states.
         ApiError: A page could not be had.
     """
     given: dict[str | int, int] = {}
     previous: set[str | int] | None = None
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(attempts):
         if attempt:
             time.sleep(_PAUSE_SECONDS * 2 ** (attempt - 1) * (0.5 + random.random()))  # noqa: S311
-        seen: set[str | int] = set()
-        totals: list[int | None] = []
-        started_at: dt.datetime | None = None
-        for page_records, total, server_time in _pages(client, request):
-            started_at = started_at or server_time or now()
-            totals.append(total)
-            fresh: list[Record] = []
-            for record in page_records:
-                seen.add(record.identity)
-                if given.get(record.identity) != record.hash:
-                    given[record.identity] = record.hash
-                    fresh.append(record)
-            if fresh:
-                yield fresh
-        proof.walks, proof.distinct, proof.server_time = attempt + 1, len(seen), started_at
-        proof.pages += len(totals)
-        proof.total = totals[0]
-        if _agrees(client, request, totals, len(seen)):
+        lap = _Lap()
+        try:
+            for page_records, total, server_time in _pages(client, request):
+                if is_open and total is not None and total > len(page_records):
+                    raise LongOpenListError
+                lap.see(page_records, total, server_time)
+                fresh: list[Record] = []
+                for record in page_records:
+                    if given.get(record.identity) != record.hash:
+                        given[record.identity] = record.hash
+                        fresh.append(record)
+                if fresh:
+                    yield fresh
+        except (InvalidRequestError, NotFoundError):
+            if not lap.totals:
+                raise
+            # A cursor may be the id of a record that has gone since.
+            lap.is_broken = True
+        proof.walks, proof.distinct, proof.total = attempt + 1, len(lap.seen), lap.totals[0]
+        proof.pages += len(lap.totals)
+        proof.server_time = lap.started_at
+        if lap.agrees and (lap.has_all_totals or _total_now(client, request) == proof.distinct):
             proof.by = "total"
             return
-        if all(total is None for total in totals):
-            if previous == seen:
+        if lap.has_no_totals and not lap.is_broken:
+            if previous == lap.seen:
                 proof.by = "repetition"
                 return
-            previous = seen
+            previous = lap.seen
     raise IncompleteWalkError(
-        f"{request.operation.name} could not be read completely in {_ATTEMPTS} walks: the API "
+        f"{request.operation.name} could not be read completely in {attempts} walks: the API "
         f"says that there are {proof.total}, and {proof.distinct} different records were seen. "
         "Nothing of it is used. Try again later; if it goes on, tell your contact at "
         "Let's Do This."
+    )
+
+
+@dataclass(kw_only=True)
+class _Lap:
+    """One walk from the first page to the last: what it saw, and whether that proves itself."""
+
+    seen: set[str | int] = field(default_factory=set[str | int])
+    totals: list[int | None] = field(default_factory=list[int | None])
+    before: list[int] = field(default_factory=list[int])
+    """How many records came before each page."""
+    given: int = 0
+    pages_needed: int | None = None
+    """After how many pages as many were seen as the first page said that there are."""
+    started_at: dt.datetime | None = None
+    is_broken: bool = False
+
+    def see(
+        self, records: list[Record], total: int | None, server_time: dt.datetime | None
+    ) -> None:
+        """Note a page."""
+        self.started_at = self.started_at or server_time or now()
+        self.before.append(self.given)
+        self.given += len(records)
+        self.totals.append(total)
+        self.seen.update(record.identity for record in records)
+        if self.pages_needed is None and len(self.seen) == self.totals[0]:
+            self.pages_needed = len(self.totals)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether as many were seen as there are, and the list stood still meanwhile.
+
+        Each page has to state the same total, or, where the API counts from the cursor on, what is
+        left of it. One page that holds everything is proof by itself.
+        """
+        total = self.totals[0]
+        if total is None or total != len(self.seen):
+            return False
+        needed = self.totals[: self.pages_needed]
+        return all(
+            stated in (None, total, total - before)
+            for stated, before in zip(needed, self.before, strict=False)
+        )
+
+    @property
+    def has_all_totals(self) -> bool:
+        return None not in self.totals[: self.pages_needed]
+
+    @property
+    def has_no_totals(self) -> bool:
+        return all(total is None for total in self.totals)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstPage:
+    """The first page of a list; `is_whole` says whether it is surely all of it."""
+
+    records: list[Record]
+    total: int | None
+    is_whole: bool
+    asked_at: dt.datetime
+
+
+def first_page(client: Client, request: ListRequest, *, size: int = PAGE_SIZE_MAX) -> FirstPage:
+    """Ask for a list's first page alone: one request.
+
+    A list without a first record has none, whether or not the API says so.
+    """
+    page = client.get_page(
+        request.operation,
+        record_id=request.record_id,
+        parameters=request.page_parameters(None, size=size),
+    )
+    records = [record_of(body) for body in page.records]
+    total = 0 if not records and page.total is None else page.total
+    return FirstPage(
+        records=records,
+        total=total,
+        is_whole=len(records) == total if total is not None else page.next_cursor is None,
+        asked_at=page.server_time or now(),
     )
 
 
@@ -150,24 +267,24 @@ def first_record(
 ) -> tuple[Record | None, int | None, dt.datetime]:
     """Ask for the list's first record alone: gives it, the total and the server's time.
 
-    The cheapest question that there is: one request with `page[size]=1`.
+    The cheapest question that there is: `page[size]=1`.
     """
-    page = client.get_page(
-        request.operation,
-        record_id=request.record_id,
-        parameters=request.page_parameters(None, size=1),
-    )
-    record = record_of(page.records[0]) if page.records else None
-    return record, page.total, page.server_time or now()
+    page = first_page(client, request, size=1)
+    return page.records[0] if page.records else None, page.total, page.asked_at
 
 
-def _agrees(client: Client, request: ListRequest, totals: list[int | None], distinct: int) -> bool:
-    if totals[0] is None or totals[0] != distinct:
-        return False
-    if totals[-1] == totals[0]:
-        return True
-    # The total moved with the walk: the list changed, or it counts from the cursor on.
-    return first_record(client, request)[1] == distinct
+def newest_change(client: Client, request: ListRequest) -> dt.datetime:
+    """Ask for a list's newest change, by the API's own clock; one in the future counts as now.
+
+    Our clock, or that of a proxy, may be hours ahead: a window up to there would not be closed.
+    """
+    newest_first = replace(request, parameters={**request.parameters, "sort[updatedAt]": "-1"})
+    record, _, asked_at = first_record(client, newest_first)
+    return min(filter(None, (record and record.updated_at, asked_at)))
+
+
+def _total_now(client: Client, request: ListRequest) -> int | None:
+    return first_record(client, request)[1]
 
 
 def _pages(

@@ -1,23 +1,37 @@
 """Cutting a list into windows of `updatedAt`, small enough to walk side by side and to prove.
 
-What belongs here: windows, their query, and the plan that halves them. What doesn't: walking them.
+What belongs here: windows, their query, and when they are halved. What doesn't: following cursors
+(`paging.py`), and how far a list has been read (`feeds/`).
 
 A cursor can only be followed one page after the other, so a long list is read as many short ones.
 Short walks are also easier to prove: the fewer records a window holds, the less of it moves while
-it is walked.
+it is walked. So a window that moves too fast to be proved is walked in halves; one that fits on a
+page can always be proved.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ldt_pipeline.api.client import Client
+from ldt_pipeline.api.errors import IncompleteWalkError
+from ldt_pipeline.api.paging import (
+    ListRequest,
+    LongOpenListError,
+    Proof,
+    Record,
+    newest_change,
+    walk,
+)
 from ldt_pipeline.instants import MILLISECOND, format_instant
 
 _NARROWEST = dt.timedelta(seconds=1)
 """Below this a window is walked as it is: a spike, such as a mass update, doesn't split by time."""
+
+_ATTEMPTS_BEFORE_HALVES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +61,20 @@ class Window:
             return None
         middle = start + (self.before - start) / 2
         middle = middle.replace(microsecond=middle.microsecond // 1000 * 1000)
+        return self.split(middle)
+
+    def halves_by_records(self, instants: Sequence[dt.datetime]) -> tuple[Window, Window] | None:
+        """Split the window where half of the records lie; None where they share one instant."""
+        in_order = sorted(instants)
+        later = [each for each in in_order[len(in_order) // 2 :] if each > in_order[0]]
+        return self.split(later[0]) if later else None
+
+    def split(self, middle: dt.datetime) -> tuple[Window, Window] | None:
+        """Split the window at an instant; None where it does not lie inside."""
+        if self.after is not None and middle <= self.after:
+            return None
+        if self.before is not None and middle >= self.before:
+            return None
         return Window(after=self.after, before=middle), Window(after=middle, before=self.before)
 
 
@@ -77,3 +105,46 @@ def plan_windows(
                     planned.append(each)
             waiting = split
     return sorted(planned, key=lambda each: each.after or dt.datetime.min.replace(tzinfo=dt.UTC))
+
+
+def walk_window(
+    client: Client, request: ListRequest, window: Window, proof: Proof
+) -> Iterator[list[Record]]:
+    """Walk a window of a list, in parts where it can't be proved as one.
+
+    A window that is open at its end and longer than a page is closed at the newest change that
+    there is, and one that moves too fast is halved. The older part comes first: a record that
+    changes meanwhile moves to the end, and is seen there. `proof` sums up the walks of all parts;
+    what lies on a bound counts in both.
+
+    Raises:
+        IncompleteWalkError: A window that can't be split never agreed with its total.
+        ApiError: A page could not be had.
+    """
+    narrowed = replace(request, parameters={**request.parameters, **window.parameters()})
+    instants: list[dt.datetime] = []
+    part = Proof()
+    parts: tuple[Window, Window] | None = None
+    try:
+        for records in walk(
+            client,
+            narrowed,
+            part,
+            attempts=_ATTEMPTS_BEFORE_HALVES,
+            is_open=window.before is None,
+        ):
+            instants.extend(each.updated_at for each in records if each.updated_at)
+            yield records
+    except LongOpenListError:
+        parts = window.split(newest_change(client, narrowed))
+    except IncompleteWalkError:
+        parts = window.halves_by_records(instants)
+    else:
+        proof.add(part)
+        return
+    if parts is None:
+        yield from walk(client, narrowed, part)
+        proof.add(part)
+        return
+    for each in parts:
+        yield from walk_window(client, request, each, proof)

@@ -10,6 +10,7 @@ from ldt_pipeline.tables import TABLES, Layer
 
 LOAD = "load"
 PUBLISH = "load_and_publish"
+REBUILD = "publish_without_api"
 READ_EVENTS = "read_events"
 RECONCILE = "reconcile"
 
@@ -22,6 +23,7 @@ def fetch_job_name(feed: str) -> str:
 _TIDY = dg.AssetSelection.assets(
     *(each.name for each in TABLES.values() if each.layer is Layer.TIDY)
 )
+_WITHOUT_API = dg.AssetSelection.assets(*TABLES, "published")
 _WAREHOUSE = dg.AssetSelection.assets(*TABLES, "api_totals", "published")
 
 
@@ -65,5 +67,10 @@ JOBS = [
         PUBLISH,
         selection=_WAREHOUSE,
         description="Load new extracts, compare with the API, build marts, check, publish.",
+    ),
+    dg.define_asset_job(
+        REBUILD,
+        selection=_WITHOUT_API,
+        description="Load extracts, build marts, check against the API's last totals, publish.",
     ),
 ]

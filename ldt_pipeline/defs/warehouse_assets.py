@@ -18,7 +18,7 @@ from ldt_pipeline.defs.raw_assets import API_POOL
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, FEEDS
 from ldt_pipeline.progress import reporter
-from ldt_pipeline.sync.compare import compare_with_api
+from ldt_pipeline.sync.compare import compare_with_api, keep_total
 from ldt_pipeline.tables import TABLES, Layer, Table
 from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse.books import note_comparison
@@ -135,6 +135,7 @@ def api_totals(api: LetsDoThis, storage: Storage) -> Iterator[Materialized | dg.
         ]
         for comparison in comparisons:
             note_comparison(connection, comparison)
+            keep_total(storage.raw(), comparison)
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(comparisons),

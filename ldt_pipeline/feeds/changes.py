@@ -1,61 +1,50 @@
 """Following a list by `updatedAt`: the first load, what changed since, and one month again.
 
-What belongs here: how far a feed has been read, and walking windows into extracts by month.
-What doesn't: cutting and proving walks (`api/`), and who asks for it (`defs/`, `sync/`).
+What belongs here: walking windows into extracts by month. What doesn't: cutting and proving walks
+(`api/`), how far a feed has been read (`positions.py`), and who asks for it (`defs/`, `sync/`).
 
-How far a feed has been read is told by the records of its walks, never by our clock: a tail walk
-(open at its end) gives the newest change that it saw and the server's time when it began. The next
-one starts a little before either, so that rows that were committed late are seen.
+What is closed at its end is read first, in parallel windows up to the newest change that there is;
+then the tail, which is open at its end and has no overlap with them. It is the next sync that
+starts a little before the end of this one, so that rows that were committed late are seen.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
 
 from ldt_pipeline.api.client import Client
-from ldt_pipeline.api.paging import ListRequest, Proof, Record, first_record, record_of, walk
-from ldt_pipeline.api.windows import Window, plan_windows
+from ldt_pipeline.api.paging import (
+    ListRequest,
+    Proof,
+    Record,
+    first_page,
+    first_record,
+    newest_change,
+)
+from ldt_pipeline.api.windows import Window, plan_windows, walk_window
 from ldt_pipeline.feeds.catalogue import ChangeFeed
-from ldt_pipeline.instants import MILLISECOND, month_of, month_start, next_month, now, parse_instant
-from ldt_pipeline.raw import DELETIONS, ExtractWriter, Manifest, RawStore, Walk
+from ldt_pipeline.feeds.positions import (
+    OVERLAP,
+    TAIL,
+    Known,
+    Position,
+    known_since,
+    position,
+    record_position,
+)
+from ldt_pipeline.instants import month_of, month_start, next_month, now
+from ldt_pipeline.raw import ExtractWriter, Manifest, RawStore, Walk
 from ldt_pipeline.raw.store import new_id
 
-OVERLAP = dt.timedelta(minutes=5)
-"""How long a row may take from its `updatedAt` to being visible: longer than any sane transaction.
-What is later still is found by comparing totals."""
-
 _WINDOW_RECORDS_MOST = 5_000
-_TAIL = "tail"
-_BATCH_RECORDS = 10_000
 
-Known = Mapping[str | int, set[int]]
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """How far a feed has been read: `watermark` is the newest change that was seen."""
-
-    watermark: dt.datetime | None
-    read_at: dt.datetime
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing at or before the watermark can still appear."""
-        return self.watermark is None or self.read_at - OVERLAP >= self.watermark
-
-    @property
-    def next_after(self) -> dt.datetime | None:
-        """Where the next tail starts."""
-        if self.watermark is None or self.is_settled:
-            return self.watermark
-        return max(self.read_at, self.watermark) - OVERLAP
 
 
 @dataclass(kw_only=True)
@@ -78,15 +67,6 @@ class Fetched:
         for each in self.manifests:
             months[each.partition] = months.get(each.partition, 0) + each.records
         return months
-
-
-def position(store: RawStore, feed: ChangeFeed) -> Position | None:
-    """Tell how far the feed has been read; None before its first load is complete."""
-    tails = [each for each in store.walks(feed.name) if each.before is None]
-    if not tails:
-        return None
-    latest = tails[-1]
-    return Position(watermark=latest.newest_updated_at, read_at=latest.started_at)
 
 
 def fetch_changes(
@@ -113,17 +93,17 @@ def fetch_changes(
     reader = _Reader(client, store, feed, progress)
     at = position(store, feed)
     after = at.next_after if at else None
+    read_at = None
     if expect_many or at is None:
-        oldest, total, asked_at = first_record(client, _request(feed, Window(after=after)))
-        oldest_at = parse_instant(oldest.updated_at) if oldest else None
-        if oldest_at and total and total > _WINDOW_RECORDS_MOST:
-            bound = asked_at.replace(microsecond=0)
+        oldest, total, read_at = first_record(client, _request(feed, Window(after=after)))
+        if oldest and oldest.updated_at and total and total > _WINDOW_RECORDS_MOST:
+            end = newest_change(client, _request(feed))
+            window = Window(after=after, before=end)
             reader.read_windows(
-                _without_covered(Window(after=after, before=bound), store, feed),
-                oldest=oldest_at,
+                _without_covered(window, store, feed), oldest=oldest.updated_at, end=end
             )
-            after = max(after, bound - OVERLAP) if after else bound - OVERLAP
-    reader.read_tail(after, _known_since(store, feed, after), at)
+            after = max(after, end) if after else end
+    reader.read_tail(after, known_since(store, feed, after), at, read_at=read_at)
     return reader.fetched
 
 
@@ -143,7 +123,9 @@ def fetch_months(
     """
     reader = _Reader(client, store, feed, progress)
     window = Window(after=month_start(first), before=month_start(next_month(last)))
-    reader.read_windows([window], oldest=month_start(first))
+    reader.read_windows(
+        [window], oldest=month_start(first), end=newest_change(client, _request(feed))
+    )
     return reader.fetched
 
 
@@ -164,14 +146,14 @@ def fetch_everything(
         ApiError: Something could not be read.
     """
     reader = _Reader(client, store, feed, progress)
-    oldest, total, asked_at = first_record(client, _request(feed, Window()))
-    oldest_at = parse_instant(oldest.updated_at) if oldest else None
+    oldest, total, read_at = first_record(client, _request(feed, Window()))
     after = None
-    if oldest_at and total and total > _WINDOW_RECORDS_MOST:
-        bound = asked_at.replace(microsecond=0)
-        reader.read_windows([Window(before=bound)], oldest=oldest_at, known=known)
-        after = bound - OVERLAP
-    reader.read_tail(after, known, position(store, feed))
+    if oldest and oldest.updated_at and total and total > _WINDOW_RECORDS_MOST:
+        after = newest_change(client, _request(feed))
+        reader.read_windows(
+            [Window(before=after)], oldest=oldest.updated_at, end=after, known=known
+        )
+    reader.read_tail(after, known, position(store, feed), read_at=read_at)
     return reader.fetched, reader.identities
 
 
@@ -204,9 +186,18 @@ class _Reader:
         self.identities: set[str | int] = set()
 
     def read_windows(
-        self, windows: list[Window], *, oldest: dt.datetime, known: Known | None = None
+        self,
+        windows: list[Window],
+        *,
+        oldest: dt.datetime,
+        end: dt.datetime,
+        known: Known | None = None,
     ) -> None:
-        """Read windows that are closed at their end, in parallel pieces."""
+        """Read windows that are closed at their end, in parallel pieces.
+
+        `oldest` and `end` are the list's oldest and newest change: how far to cut, and up to where
+        nothing can appear in a window any more once it was read.
+        """
 
         def count(window: Window) -> int | None:
             return first_record(self._client, _request(self._feed, window))[1]
@@ -228,36 +219,53 @@ class _Reader:
             walks = [threads.submit(self._read, piece, known or {}) for piece in pieces]
             try:
                 for each in walks:
-                    each.result()
+                    self._record_coverage(each.result(), end)
             except BaseException:
                 # The first failure ends the sync: pieces that wait would only delay its sentence.
                 threads.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def read_tail(self, after: dt.datetime | None, known: Known, at: Position | None) -> None:
-        """Read everything from an instant on, and record how far the feed has been read now."""
-        started, newest, stored = self._read(Window(after=after), known)
-        watermark = max(filter(None, (newest, at.watermark if at else None)), default=None)
-        if at and at.is_settled and not stored and watermark == at.watermark:
-            return
-        self._store.write_walk(
-            msgspec.structs.replace(started, newest_updated_at=watermark), name=_TAIL
-        )
+    def read_tail(
+        self,
+        after: dt.datetime | None,
+        known: Known,
+        at: Position | None,
+        *,
+        read_at: dt.datetime | None,
+    ) -> None:
+        """Read everything from an instant on, and record how far the feed has been read now.
 
-    def _read(self, window: Window, known: Known) -> tuple[Walk, dt.datetime | None, int]:
+        `read_at` is when the reading began that this is the end of.
+        """
+        tail = self._read(Window(after=after), known)
+        # What closed windows saw counts too, those of an interrupted load included: the tail after
+        # them may be empty.
+        seen = [each.newest_updated_at for each in self._store.walks(self._feed.name)]
+        watermark = max(filter(None, (tail.newest_updated_at, *seen)), default=None)
+        is_news = bool(self.fetched.manifests) or at is None or watermark != at.watermark
+        if is_news or (at and not at.is_settled):
+            started_at = min(filter(None, (read_at, tail.started_at)))
+            tail = msgspec.structs.replace(tail, newest_updated_at=watermark, started_at=started_at)
+            record_position(self._store, tail, at)
+
+    def _record_coverage(self, walk: Walk, end: dt.datetime) -> None:
+        """Record that a window need not be read again, but for what may be committed late."""
+        before = min(filter(None, (walk.before, end - OVERLAP)))
+        self._store.write_walk(msgspec.structs.replace(walk, before=before))
+
+    def _read(self, window: Window, known: Known) -> Walk:
         proof = Proof()
         writer = _MonthWriter(self._store, self._feed, now(), _source(self._feed, window))
         newest: dt.datetime | None = None
         seen = 0
         identities: set[str | int] = set()
         try:
-            for records in walk(self._client, _request(self._feed, window), proof):
+            for records in walk_window(self._client, _request(self._feed), window, proof):
                 seen += len(records)
                 for record in records:
                     identities.add(record.identity)
-                    updated_at = parse_instant(record.updated_at)
-                    newest = max(filter(None, (newest, updated_at)), default=None)
-                    if record.hash not in known.get(record.identity, ()):
+                    newest = max(filter(None, (newest, record.updated_at)), default=None)
+                    if record.hash != known.get(record.identity):
                         writer.append(record)
                 self._progress(len(records))
         except BaseException as error:
@@ -265,12 +273,16 @@ class _Reader:
             raise
         manifests = writer.commit()
         started_at = proof.server_time or now()
-        covered_before = window.before and min(window.before, started_at - OVERLAP)
-        record = Walk(
+        with self._lock:
+            self.identities |= identities
+            self.fetched.manifests.extend(manifests)
+            self.fetched.seen += seen
+            self.fetched.walks += 1
+        return Walk(
             walk_id=new_id(started_at),
             feed=self._feed.name,
             after=window.after,
-            before=covered_before,
+            before=window.before,
             started_at=started_at,
             newest_updated_at=newest,
             total=proof.total,
@@ -279,14 +291,6 @@ class _Reader:
             walks=proof.walks,
             extracts=tuple(each.extract_id for each in manifests),
         )
-        if window.before is not None:
-            self._store.write_walk(record)
-        with self._lock:
-            self.identities |= identities
-            self.fetched.manifests.extend(manifests)
-            self.fetched.seen += seen
-            self.fetched.walks += 1
-        return record, newest, len(manifests)
 
 
 def _ignore(records: int) -> None:
@@ -306,8 +310,7 @@ class _MonthWriter:
         self._writers: dict[str, ExtractWriter] = {}
 
     def append(self, record: Record) -> None:
-        updated_at = parse_instant(record.updated_at)
-        month = month_of(updated_at or self._extracted_at)
+        month = month_of(record.updated_at or self._extracted_at)
         if month not in self._writers:
             self._writers[month] = self._store.writer(
                 feed=self._feed.name,
@@ -316,7 +319,7 @@ class _MonthWriter:
                 extracted_at=self._extracted_at,
                 source=self._source,
             )
-        self._writers[month].append(record.body, updated_at)
+        self._writers[month].append(record.body, record.updated_at)
 
     def commit(self) -> list[Manifest]:
         return [self._writers[month].commit() for month in sorted(self._writers)]
@@ -326,11 +329,10 @@ class _MonthWriter:
             writer.abandon(error)
 
 
-def _request(feed: ChangeFeed, window: Window) -> ListRequest:
+def _request(feed: ChangeFeed, window: Window | None = None) -> ListRequest:
     # Ascending by change: a record that moves while we walk is seen twice rather than never.
-    return ListRequest(
-        operation=feed.operation, parameters={"sort[updatedAt]": "1", **window.parameters()}
-    )
+    bounds = window.parameters() if window else {}
+    return ListRequest(operation=feed.operation, parameters={"sort[updatedAt]": "1", **bounds})
 
 
 def _source(feed: ChangeFeed, window: Window) -> dict[str, str]:
@@ -368,51 +370,31 @@ def _window(after: dt.datetime, before: dt.datetime) -> Window:
     return Window(after=None if after == _BEGINNING else after, before=before)
 
 
-def _known_since(store: RawStore, feed: ChangeFeed, after: dt.datetime | None) -> Known:
-    """Give the versions that the store holds of records changed at or after an instant.
-
-    A record with a tombstone is left out: when it is seen again, it has to be stored again.
-    """
-    known: dict[str | int, set[int]] = {}
-    if after is None:
-        return known
-    since = after - MILLISECOND
-    for manifest in store.manifests(feed.name):
-        if manifest.newest_updated_at is None or manifest.newest_updated_at < since:
-            continue
-        for batch in store.read(manifest, batch_records=_BATCH_RECORDS):
-            for body in batch:
-                record = record_of(body)
-                known.setdefault(record.identity, set()).add(record.hash)
-    for manifest in store.manifests(DELETIONS):
-        if known and manifest.partition == feed.name:
-            for batch in store.read(manifest, batch_records=_BATCH_RECORDS):
-                for body in batch:
-                    known.pop(record_of(body).identity, None)
-    return known
-
-
 def has_unseen(client: Client, store: RawStore, feed: ChangeFeed, at: Position) -> bool:
-    """Tell whether anything at the end of the list is unknown, shortly after it last changed.
+    """Tell whether anything at the end of the list is unknown, soon after it last changed.
 
-    Where there is nothing, that is recorded, so that the next poll costs one request less.
+    One request: a page of the newest records. Once the overlap has passed, that page has to reach
+    back to where the last tail began; where it doesn't, the rest is walked, this one time. Where
+    there is nothing, that is recorded, so that the next poll costs one request less.
 
     Raises:
         ApiError: The list could not be read.
     """
-    known = _known_since(store, feed, at.next_after)
-    proof = Proof()
-    for records in walk(client, _request(feed, Window(after=at.next_after)), proof):
-        if any(each.hash not in known.get(each.identity, ()) for each in records):
-            return True
-    store.write_walk(
-        msgspec.structs.replace(
-            _latest_tail(store, feed), started_at=proof.server_time or at.read_at
-        ),
-        name=_TAIL,
+    known = known_since(store, feed, at.next_after)
+    window = Window(after=at.next_after)
+    newest_first = ListRequest(
+        operation=feed.operation, parameters={"sort[updatedAt]": "-1", **window.parameters()}
     )
+    page = first_page(client, newest_first)
+    if any(record.hash != known.get(record.identity) for record in page.records):
+        return True
+    if page.asked_at - OVERLAP < at.seen_at:
+        return False
+    tail = store.walk(feed.name, TAIL)
+    if not page.is_whole or tail is None:
+        for records in walk_window(client, _request(feed), window, Proof()):
+            if any(record.hash != known.get(record.identity) for record in records):
+                return True
+    if tail is not None:
+        record_position(store, msgspec.structs.replace(tail, started_at=page.asked_at), at)
     return False
-
-
-def _latest_tail(store: RawStore, feed: ChangeFeed) -> Walk:
-    return [each for each in store.walks(feed.name) if each.before is None][-1]

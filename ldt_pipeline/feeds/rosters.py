@@ -15,11 +15,13 @@ import msgspec
 
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import NotFoundError
-from ldt_pipeline.api.paging import ListRequest, Proof, Record, first_record, record_of, walk
+from ldt_pipeline.api.paging import ListRequest, Proof, Record, first_record, record_of
+from ldt_pipeline.api.windows import Window, walk_window
 from ldt_pipeline.feeds.catalogue import ChangeFeed, Feed
 from ldt_pipeline.feeds.changes import store_records
+from ldt_pipeline.feeds.positions import Known
 from ldt_pipeline.instants import format_instant, now
-from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
+from ldt_pipeline.raw import DELETIONS, ExtractWriter, Manifest, RawStore
 
 
 @dataclass(kw_only=True)
@@ -57,35 +59,38 @@ def roster_totals(client: Client, roster: Feed, keys: Collection[str]) -> dict[s
 
 
 def fetch_roster(
-    client: Client, store: RawStore, roster: Feed, key: str
+    client: Client, store: RawStore, roster: Feed, key: str, *, known: Known
 ) -> tuple[Manifest | None, set[str | int]]:
-    """Read one race's or event's full roster into the store, and give every identity in it.
+    """Read one race's or event's full roster: store what `known` lacks, give every identity in it.
 
     Raises:
         ApiError: It could not be read completely.
     """
     identities: set[str | int] = set()
-    writer = store.writer(
-        feed=roster.name,
-        partition_key=roster.partition_key,
-        partition=key,
-        extracted_at=now(),
-        source={"path": roster.operation.path},
-    )
+    read_at = now()
+    writer: ExtractWriter | None = None
     try:
-        for records in walk(
-            client, ListRequest(operation=roster.operation, record_id=key), Proof()
-        ):
+        request = ListRequest(operation=roster.operation, record_id=key)
+        for records in walk_window(client, request, Window(), Proof()):
             for record in records:
                 identities.add(record.identity)
-                writer.append(record.body)
-    except NotFoundError as error:
-        writer.abandon(error)
-        return None, set()
+                if record.hash == known.get(record.identity):
+                    continue
+                writer = writer or store.writer(
+                    feed=roster.name,
+                    partition_key=roster.partition_key,
+                    partition=key,
+                    extracted_at=read_at,
+                    source={"path": roster.operation.path},
+                )
+                writer.append(record.body, record.updated_at)
     except BaseException as error:
-        writer.abandon(error)
+        if writer is not None:
+            writer.abandon(error)
+        if isinstance(error, NotFoundError):
+            return None, set()
         raise
-    return writer.commit(), identities
+    return (writer.commit() if writer else None), identities
 
 
 def confirm_missing(client: Client, feed: ChangeFeed, ids: Collection[str]) -> Confirmed:

@@ -33,22 +33,29 @@ def fetch_snapshots(
 
 
 def fetch_snapshot(client: Client, store: RawStore, feed: Feed, event_id: str) -> Manifest | None:
-    """Read one event's list; None where the API knows no such event, which changes nothing.
+    """Read one event's list; None where the API no longer knows the event, which changes nothing.
+
+    An event that the API has never known (a mistyped setting, or one that the key may not see) has
+    an empty list. One whose list was read before keeps it: a 404 may be a passing fault, and
+    charities must not lose their places over it.
 
     Raises:
         ApiError: It could not be read.
     """
     read_at = now()
+    source = {"path": feed.operation.path}
     try:
         records = client.get_list(feed.operation, record_id=event_id)
     except NotFoundError:
-        return None
+        if store.has_partition(feed.name, feed.partition_key, event_id):
+            return None
+        records, source = [], {**source, "answer": "not found"}
     writer = store.writer(
         feed=feed.name,
         partition_key=feed.partition_key,
         partition=event_id,
         extracted_at=read_at,
-        source={"path": feed.operation.path},
+        source=source,
     )
     try:
         for record in records:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.paging import ListRequest, first_record
 from ldt_pipeline.feeds.catalogue import ChangeFeed
-from ldt_pipeline.instants import format_instant, parse_instant
+from ldt_pipeline.instants import format_instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ def ask_totals(client: Client, feed: ChangeFeed) -> Totals:
     return Totals(
         feed=feed.name,
         total=total,
-        newest_updated_at=parse_instant(record.updated_at) if record else None,
+        newest_updated_at=record.updated_at if record else None,
         asked_at=asked_at,
     )
 

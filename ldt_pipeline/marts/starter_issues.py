@@ -17,10 +17,13 @@ _IDS_SHOWN = 5
 
 
 def duplicate_bibs(starters: pl.DataFrame) -> pl.DataFrame:
-    """Bibs that several starters of one race have, one row per race and bib."""
+    """Bibs that several starters of one race have, one row per race and bib.
+
+    A race may come again each year under the same id: a bib counts once for each start.
+    """
     shared = (
         starters.filter(pl.col("race_id").is_not_null() & pl.col("bib_number").is_not_null())
-        .filter(pl.struct("race_id", "bib_number").is_duplicated())
+        .filter(pl.struct("race_id", "race_start_at", "bib_number").is_duplicated())
         .group_by("race_id", "bib_number")
         .agg(
             pl.col("event_id").min(),

@@ -4,7 +4,7 @@
 extracts. Nothing here knows what a record means.
 """
 
-from ldt_pipeline.raw.manifests import DELETIONS, Manifest, Walk
+from ldt_pipeline.raw.manifests import DELETIONS, ListTotal, Manifest, Walk
 from ldt_pipeline.raw.store import ExtractWriter, RawStore
 
-__all__ = ["DELETIONS", "ExtractWriter", "Manifest", "RawStore", "Walk"]
+__all__ = ["DELETIONS", "ExtractWriter", "ListTotal", "Manifest", "RawStore", "Walk"]

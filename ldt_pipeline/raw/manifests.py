@@ -37,6 +37,19 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The operation and the parameters that were asked; never the key."""
 
 
+class ListTotal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the API last said that a list holds, when that agreed with what we held.
+
+    It lets a rebuild from raw alone be checked like a sync.
+    """
+
+    format: int = FORMAT
+    feed: str
+    total: int | None
+    created_before: dt.datetime | None
+    asked_at: dt.datetime
+
+
 class Walk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A walk of a list by `updatedAt` that was proved complete."""
 
@@ -49,6 +62,8 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     started_at: dt.datetime
     """When its first page was answered, by the server's clock."""
     newest_updated_at: dt.datetime | None
+    newest_seen_at: dt.datetime | None = None
+    """For a tail: when `newest_updated_at` was first seen, by the clock of `started_at`."""
     total: int | None
     distinct: int
     proved_by: str

@@ -20,14 +20,15 @@ from upath import UPath
 
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import durable_file, write_durably
-from ldt_pipeline.raw.manifests import Manifest, Walk
+from ldt_pipeline.raw.manifests import ListTotal, Manifest, Walk
 
 _DATA_SUFFIX = ".ndjson.zst"
 _MANIFEST_SUFFIX = ".manifest.json"
 _WALKS = "walks"
+_TOTAL = "total.json"
 _FOLDER_NAME_MOST = 150
 _COMPRESSION_LEVEL = 3
-_Kind = TypeVar("_Kind", Manifest, Walk)
+_Kind = TypeVar("_Kind", Manifest, Walk, ListTotal)
 
 
 class DamagedExtractError(Exception):
@@ -158,6 +159,18 @@ class RawStore:
             self.root / walk.feed / _WALKS / f"{name or walk.walk_id}.json", _encode(walk)
         )
 
+    def walk(self, feed: str, name: str) -> Walk | None:
+        """Give the walk that was recorded under a name."""
+        path = self.root / feed / _WALKS / f"{name}.json"
+        return _decode(path, Walk) if path.exists() else None
+
+    def forget_walks(self, feed: str, *, but: str) -> None:
+        """Take away the records of all walks of a feed but one; extracts stay."""
+        folder = self.root / feed / _WALKS
+        for path in folder.glob("*.json") if folder.exists() else ():
+            if path.name != f"{but}.json":
+                path.unlink()
+
     def walks(self, feed: str) -> list[Walk]:
         """Give the proved walks of a feed, in the order in which they began."""
         folder = self.root / feed / _WALKS
@@ -166,12 +179,19 @@ class RawStore:
         found = [_decode(path, Walk) for path in folder.glob("*.json")]
         return sorted(found, key=lambda each: (each.started_at, each.walk_id))
 
-    def partitions(self, feed: str) -> dict[str, int]:
-        """Give a feed's partitions with their number of extracts."""
-        counts: dict[str, int] = {}
-        for manifest in self.manifests(feed):
-            counts[manifest.partition] = counts.get(manifest.partition, 0) + 1
-        return counts
+    def write_total(self, total: ListTotal) -> None:
+        """Keep what the API said that a list holds, in the place of what it said before."""
+        write_durably(self.root / total.feed / _TOTAL, _encode(total))
+
+    def total(self, feed: str) -> ListTotal | None:
+        """Give what the API last said that a list holds; None if it was never asked."""
+        path = self.root / feed / _TOTAL
+        return _decode(path, ListTotal) if path.exists() else None
+
+    def has_partition(self, feed: str, partition_key: str, partition: str) -> bool:
+        """Whether a partition holds any extract."""
+        folder = self._partition_folder(feed, partition_key, partition)
+        return folder.exists() and any(True for _ in folder.glob(f"*{_MANIFEST_SUFFIX}"))
 
     def _manifest_paths(self, feed: str | None) -> Iterator[UPath]:
         if not self.root.exists():
@@ -179,11 +199,14 @@ class RawStore:
         yield from self.root.glob(f"{feed or '*'}/*=*/*{_MANIFEST_SUFFIX}")
 
     def _folder(self, manifest: Manifest) -> UPath:
+        return self._partition_folder(manifest.feed, manifest.partition_key, manifest.partition)
+
+    def _partition_folder(self, feed: str, partition_key: str, value: str) -> UPath:
         # Ids come from the API: nothing in one may lead out of the folder.
-        partition = quote(manifest.partition, safe="")
+        partition = quote(value, safe="")
         if len(partition) > _FOLDER_NAME_MOST:
             partition = hashlib.sha256(partition.encode()).hexdigest()
-        return self.root / manifest.feed / f"{manifest.partition_key}={partition}"
+        return self.root / feed / f"{partition_key}={partition}"
 
     def _damaged(self, manifest: Manifest, what: str) -> DamagedExtractError:
         return DamagedExtractError(
@@ -243,7 +266,7 @@ def _manifest_name(manifest: Manifest) -> str:
     return manifest.extract_id + _MANIFEST_SUFFIX
 
 
-def _encode(value: Manifest | Walk) -> bytes:
+def _encode(value: Manifest | Walk | ListTotal) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 

@@ -3,6 +3,8 @@
 A list that moves while it is compared can't be compared whole: entries arrive between the two
 counts. Then only what was created before the last reading is counted on both sides; that number
 stands still while entries arrive and change.
+
+A rebuild has no API to ask: it is compared with what the API said last.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ import duckdb
 
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.feeds.catalogue import ChangeFeed
-from ldt_pipeline.feeds.changes import OVERLAP, position
+from ldt_pipeline.feeds.positions import OVERLAP, position
 from ldt_pipeline.feeds.totals import ask_total_created_before, ask_totals
-from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw import ListTotal, RawStore
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.books import Comparison
 
@@ -51,4 +53,37 @@ def compare_with_api(
         api_total=ask_total_created_before(client, feed, moment),
         created_before=moment,
         compared_at=totals.asked_at,
+    )
+
+
+def keep_total(store: RawStore, comparison: Comparison) -> None:
+    """Keep the API's total beside the raw data that it agrees with."""
+    if comparison.agrees:
+        store.write_total(
+            ListTotal(
+                feed=comparison.feed,
+                total=comparison.api_total,
+                created_before=comparison.created_before,
+                asked_at=comparison.compared_at,
+            )
+        )
+
+
+def compare_with_raw(
+    store: RawStore, connection: duckdb.DuckDBPyConnection, feed: ChangeFeed
+) -> Comparison | None:
+    """Compare what the warehouse holds with what the API said last, without asking it.
+
+    None where the list was never read to its end: it can't be complete then.
+    """
+    last = store.total(feed.name)
+    if last is None:
+        return None
+    return books.compare(
+        connection,
+        feed=feed.name,
+        entity=feed.entity,
+        api_total=last.total,
+        created_before=last.created_before,
+        compared_at=last.asked_at,
     )

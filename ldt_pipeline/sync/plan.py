@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.paging import ListRequest, first_record
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, ChangeFeed
-from ldt_pipeline.feeds.changes import Position, has_unseen, position
+from ldt_pipeline.feeds.changes import has_unseen
+from ldt_pipeline.feeds.positions import Position, position
 from ldt_pipeline.feeds.totals import Totals, ask_totals
-from ldt_pipeline.instants import month_of, now, parse_instant
+from ldt_pipeline.instants import month_of, now
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.sync.state import EventState, State
 
@@ -101,12 +102,14 @@ def _months(
         if totals.total == 0:
             return month_of(totals.asked_at), month_of(totals.asked_at)
         oldest = first_record(client, ListRequest(operation=feed.operation))[0]
-        oldest_at = parse_instant(oldest.updated_at) if oldest else None
-        return month_of(min(oldest_at or newest, newest)), month_of(newest)
+        oldest_at = (oldest.updated_at if oldest else None) or newest
+        return month_of(min(oldest_at, newest)), month_of(newest)
     if at.watermark is None:
         return None if totals.total == 0 else (month_of(newest), month_of(newest))
     is_newer = totals.newest_updated_at is not None and totals.newest_updated_at > at.watermark
-    if is_newer or (not at.is_settled and has_unseen(client, store, feed, at)):
+    # A record without an instant may stand before all others, and hide which one is the newest.
+    is_unsure = not at.is_settled or (totals.newest_updated_at is None and totals.total != 0)
+    if is_newer or (is_unsure and has_unseen(client, store, feed, at)):
         first = at.next_after or at.watermark
         return month_of(min(first, newest)), month_of(max(newest, at.watermark))
     return None

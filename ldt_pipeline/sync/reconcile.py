@@ -22,14 +22,14 @@ from ldt_pipeline.feeds.rosters import (
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.connection import open_warehouse
-from ldt_pipeline.warehouse.read import hashes, live_counts_by, live_ids
+from ldt_pipeline.warehouse.read import hashes, live_counts_by
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
 class Reconciled:
-    """What was compared and found. `rosters` are the manifests of the rosters that were read."""
+    """What was compared and found. `rosters` are the manifests of what was new in rosters."""
 
     feed: str
     compared: int = 0
@@ -79,13 +79,13 @@ def reconcile_roster(
     result = into or Reconciled(feed=feed.name)
     if feed.roster is None:
         raise ValueError(f"{feed.name} has no rosters.")
-    manifest, identities = fetch_roster(client, store, feed.roster, key)
+    with open_warehouse(settings.warehouse_path) as connection:
+        known = hashes(connection, feed.entity, feed.roster_column, key)
+    manifest, identities = fetch_roster(client, store, feed.roster, key, known=known)
     if manifest is not None:
         result.rosters.append(manifest)
         result.stored += manifest.records
-    with open_warehouse(settings.warehouse_path) as connection:
-        held = live_ids(connection, feed.entity, feed.roster_column, key)
-    _settle_missing(client, store, feed, sorted(held - identities), result)
+    _settle_missing(client, store, feed, _texts(known.keys() - identities), result)
     return result
 
 
@@ -106,9 +106,12 @@ def reconcile_whole(
         known = hashes(connection, feed.entity)
     fetched, identities = fetch_everything(client, store, feed, known=known, progress=progress)
     result = Reconciled(feed=feed.name, compared=len(identities), stored=fetched.records)
-    missing = sorted(str(each) for each in known.keys() - identities)
-    _settle_missing(client, store, feed, missing, result)
+    _settle_missing(client, store, feed, _texts(known.keys() - identities), result)
     return result
+
+
+def _texts(identities: set[str | int]) -> list[str]:
+    return sorted(str(each) for each in identities)
 
 
 def _settle_missing(

@@ -20,8 +20,8 @@ from ldt_pipeline.warehouse.read import live_count
 class EventState:
     """How current an event's groups and tickets are.
 
-    `changed_at` is when an entry of the event last arrived, `read_at` when both of its lists were
-    last read, `race_ends_at` the start of its last race; each None if never or unknown.
+    `changed_at` is when an entry of the event last arrived or went, `read_at` when both of its lists
+    were last read, `race_ends_at` the start of its last race; each None if never or unknown.
     """
 
     event_id: str
@@ -77,6 +77,12 @@ def _events(connection: duckdb.DuckDBPyConnection, configured: tuple[str, ...]) 
         WITH entries AS (
             SELECT event_id, _extracted_at, race_start_at FROM tidy.participants
             UNION ALL SELECT event_id, _extracted_at, race_start_at FROM tidy.applications
+            UNION ALL SELECT event_id, deleted_at, NULL
+                FROM ops.tombstones JOIN tidy.participants ON participant_id = id
+                WHERE entity = 'participants'
+            UNION ALL SELECT event_id, deleted_at, NULL
+                FROM ops.tombstones JOIN tidy.applications ON application_id = id
+                WHERE entity = 'applications'
             UNION ALL SELECT unnest(?::VARCHAR[]), NULL, NULL
         ), snapshots AS (
             SELECT event_id, min(read_at) AS read_at, count(*) AS lists

@@ -1,9 +1,8 @@
-"""JSON values to typed columns: text, whole numbers, numbers, flags, amounts and JSON text.
+"""JSON columns to typed ones: text, whole numbers, numbers, flags, amounts and answers.
 
-What belongs here: reading a list of JSON values to a polars Series of one type, quickly where all
-of them have the usual type, and one by one where they don't. What can't be read becomes null and
-is reported. What doesn't belong here: where the values come from (`items.py`), and instants
-(`instants.py`).
+What belongs here: reading JSON values as one type, all at once where they have the usual type and
+one by one where they don't. What can't be read becomes null and is reported. What doesn't belong
+here: where the values come from (`items.py`), and instants (`instants.py`).
 """
 
 from __future__ import annotations
@@ -11,23 +10,21 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, cast
 
 import polars as pl
 
 from ldt_pipeline.tables.types import MONEY
+from ldt_pipeline.tidy.json_columns import JsonColumn, nulls
 from ldt_pipeline.tidy.json_values import JsonFloat, TooDeep, safe_text
 
-Lost = Callable[[int], None]
-"""Told the index of each value that is present and can't be read."""
+Lost = Callable[[int, Any], None]
+"""Told the row and the value of each value that is present and can't be read."""
 
-_UNREADABLE: Final = object()
-
-_TEXT_TYPES: Final = {str, type(None)}
-_WHOLE_TYPES: Final = {int, type(None)}
-_FLAG_TYPES: Final = {bool, type(None)}
+UNREADABLE: Final = object()
+"""Stands for what a value can't be read as."""
 
 _TRUE: Final = frozenset({"true", "1", "yes", "y"})
 _FALSE: Final = frozenset({"false", "0", "no", "n"})
@@ -46,64 +43,60 @@ _NAMING_KEYS: Final = ("label", "name", "title", "text", "value", "answer", "val
 _DEEPEST_ANSWER: Final = 8
 
 
-def read_texts(values: Sequence[Any], lost: Lost) -> pl.Series:
+def read_texts(column: JsonColumn, lost: Lost) -> pl.Series:
     """Read texts: numbers and flags as JSON writes them; an empty text is null."""
-    return _read(values, pl.String(), _TEXT_TYPES, as_text, lost)
+    return _with_others(_without_empty(column.texts), column, as_text, lost)
 
 
-def read_wholes(values: Sequence[Any], lost: Lost) -> pl.Series:
-    """Read whole numbers, also from text such as "12" or "12.0"; nothing is rounded."""
-    return _read(values, pl.Int64(), _WHOLE_TYPES, _as_whole, lost)
-
-
-def read_numbers(values: Sequence[Any], lost: Lost) -> pl.Series:
-    """Read numbers as 64-bit floats, also from text."""
-    return _read(values, pl.Float64(), {type(None)}, _as_number, lost)
-
-
-def read_flags(values: Sequence[Any], lost: Lost) -> pl.Series:
-    """Read flags: true, 1, "true", "1", "yes" and their opposites."""
-    return _read(values, pl.Boolean(), _FLAG_TYPES, _as_flag, lost)
-
-
-def read_answers(values: Sequence[Any], lost: Lost) -> pl.Series:
+def read_answers(column: JsonColumn, lost: Lost) -> pl.Series:
     """Read answers as text: choices joined by "; ", objects by what names them, else as JSON."""
-    return _read(values, pl.String(), _TEXT_TYPES, _as_answer, lost)
+    return _with_others(_without_empty(column.texts), column, _as_answer, lost)
 
 
-def read_amounts(values: Sequence[Any], lost: Lost, rounded: Lost) -> pl.Series:
+def read_wholes(column: JsonColumn, lost: Lost) -> pl.Series:
+    """Read whole numbers, also from text such as "12" or "12.0"; nothing is rounded."""
+    return _with_others(_from_texts(column, pl.Int64(), as_whole, lost), column, as_whole, lost)
+
+
+def read_numbers(column: JsonColumn, lost: Lost) -> pl.Series:
+    """Read numbers as 64-bit floats, also from text."""
+    return _with_others(_from_texts(column, pl.Float64(), as_number, lost), column, as_number, lost)
+
+
+def read_flags(column: JsonColumn, lost: Lost) -> pl.Series:
+    """Read flags: true, 1, "true", "1", "yes" and their opposites."""
+    return _with_others(_from_texts(column, pl.Boolean(), as_flag, lost), column, as_flag, lost)
+
+
+def read_amounts(column: JsonColumn, lost: Lost, rounded: Callable[[int], None]) -> pl.Series:
     """Read amounts of money, digit by digit: never by way of a binary float.
 
     Args:
-        values: JSON values.
+        column: JSON values.
         lost: Told which values are no amounts, or too large for the type.
-        rounded: Told which ones had more digits than the type keeps.
+        rounded: Told the rows of those that had more digits than the type keeps.
     """
-    texts = pl.Series([_amount_text(value) for value in values], dtype=pl.String)
-    amounts = (
-        texts.to_frame("t")
-        .select(pl.when(pl.col("t").str.contains(_PLAIN_AMOUNT)).then("t").cast(MONEY))
-        .to_series()
-    )
+    texts = _scattered(column.texts, column.at, [_number_text(each) for each in column.others])
+    plain = pl.col("t").str.contains(_PLAIN_AMOUNT)
+    amounts = texts.to_frame("t").select(pl.when(plain).then("t").cast(MONEY)).to_series()
+    if amounts.null_count() == len(column) - column.present:
+        return amounts
+    values = dict(zip(column.at, column.others, strict=True))
     odd: list[int] = []
     found: list[Decimal] = []
-    for index in amounts.is_null().arg_true().to_list():
-        value = values[index]
-        if _is_blank(value):
-            continue
-        exact = _as_decimal(texts[index])
-        if exact is None:
-            lost(index)
-            continue
-        amount = exact.quantize(_MONEY_STEP, ROUND_HALF_EVEN)
-        if abs(amount) >= _MONEY_LIMIT:
-            lost(index)
+    for row in amounts.is_null().arg_true().to_list():
+        text = texts[row]
+        exact = _as_decimal(text)
+        amount = None if exact is None else exact.quantize(_MONEY_STEP, ROUND_HALF_EVEN)
+        if amount is None or abs(amount) >= _MONEY_LIMIT:
+            if row in values or not is_blank(text):
+                lost(row, values.get(row, text))
             continue
         if amount != exact:
-            rounded(index)
-        odd.append(index)
+            rounded(row)
+        odd.append(row)
         found.append(amount)
-    return amounts.scatter(odd, pl.Series(found, dtype=MONEY)) if odd else amounts
+    return _scattered(amounts, odd, found)
 
 
 def as_text(value: Any) -> Any:
@@ -116,104 +109,60 @@ def as_text(value: Any) -> Any:
         return str(value)
     if isinstance(value, float):
         return _float_text(value)
-    if isinstance(value, list) and len(items := cast("list[Any]", value)) == 1:
-        return as_text(items[0]) if not isinstance(items[0], list) else _UNREADABLE
-    return _UNREADABLE
+    single = _single(value)
+    return UNREADABLE if isinstance(single, list | dict | TooDeep) else as_text(single)
 
 
-def _read(
-    values: Sequence[Any],
-    type_: pl.DataType,
-    usual: set[type],
-    convert: Callable[[Any], Any],
-    lost: Lost,
-) -> pl.Series:
-    """Make the column at once where all values have a usual type, else value by value."""
-    # polars takes True for 1 among integers, but refuses all but texts among texts.
-    if usual is _TEXT_TYPES or set(map(type, values)) <= usual:
-        try:
-            series = pl.Series(values, dtype=type_)
-        except (TypeError, OverflowError):
-            pass  # other types, or an integer beyond 64 bits
-        else:
-            # An empty text says nothing, and as a key it would join what doesn't belong together.
-            if usual is _TEXT_TYPES and "" in values:
-                series = pl.Series([value or None for value in values], dtype=type_)
-            return series
-
-    def read(index: int, value: Any) -> Any:
-        converted = convert(value)
-        if converted is _UNREADABLE:
-            lost(index)
-            return None
-        return converted
-
-    plain: type = str if usual is _TEXT_TYPES else type(None)
-    return pl.Series(
-        [
-            (value or None) if type(value) is plain else read(index, value)
-            for index, value in enumerate(values)
-        ],
-        dtype=type_,
-    )
-
-
-def _is_blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _float_text(value: float) -> str:
-    """Give a number as it was written, but whole ones without a point: an id is "123"."""
-    token = value.token if isinstance(value, JsonFloat) else repr(value)
-    if math.isfinite(value) and value == int(value) and abs(value) < _MOST_AS_TEXT:
-        return str(int(Decimal(token)))
-    return token
-
-
-def _single(value: Any) -> Any:
-    """Take the only item out of a list of one."""
-    if isinstance(value, list) and len(items := cast("list[Any]", value)) == 1:
-        return items[0]
-    return value
-
-
-def _as_whole(value: Any) -> Any:
+def as_whole(value: Any) -> Any:
+    """Give a value as a whole number of 64 bits."""
+    if type(value) is int and _LEAST_WHOLE <= value <= _MOST_WHOLE:
+        return value
     value = _single(value)
-    if _is_blank(value):
+    if is_blank(value):
         return None
     if isinstance(value, bool):
-        return _UNREADABLE
+        return UNREADABLE
     whole: int | None = None
     if isinstance(value, int):
         whole = value
     elif isinstance(value, float):
-        whole = int(value) if math.isfinite(value) and value == int(value) else None
+        whole = _whole_of(value)
     elif isinstance(value, str) and (match := _INTEGRAL.fullmatch(value.strip())):
         whole = int(match[1])
-    return whole if whole is not None and _LEAST_WHOLE <= whole <= _MOST_WHOLE else _UNREADABLE
+    return whole if whole is not None and _LEAST_WHOLE <= whole <= _MOST_WHOLE else UNREADABLE
 
 
-def _as_number(value: Any) -> Any:
+def _whole_of(value: float) -> int | None:
+    # By way of Decimal: beyond 2**53 the float has other digits than what was written.
+    if not value.is_integer():
+        return None
+    exact = Decimal(_written(value))
+    return int(exact) if exact == exact.to_integral_value() else None
+
+
+def as_number(value: Any) -> Any:
+    """Give a value as a finite float."""
     value = _single(value)
-    if _is_blank(value):
+    if is_blank(value):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return _UNREADABLE
+        return UNREADABLE
     if isinstance(value, str) and not _DECIMAL.fullmatch(value.strip()):
-        return _UNREADABLE
+        return UNREADABLE
     try:
         number = float(value)
     except OverflowError:
-        return _UNREADABLE
-    return number if math.isfinite(number) else _UNREADABLE
+        return UNREADABLE
+    return number if math.isfinite(number) else UNREADABLE
 
 
-def _as_flag(value: Any) -> Any:
+def as_flag(value: Any) -> Any:
+    """Give a value as a flag."""
     value = _single(value)
-    if _is_blank(value):
-        return None
     if isinstance(value, bool):
         return value
+    if is_blank(value):
+        return None
     text = as_text(value)
     if isinstance(text, str):
         text = text.strip().lower()
@@ -221,36 +170,107 @@ def _as_flag(value: Any) -> Any:
             return True
         if text in _FALSE:
             return False
-    return _UNREADABLE
+    return UNREADABLE
 
 
-def _amount_text(value: Any) -> str | None:
+def is_blank(value: Any) -> bool:
+    """Say whether there is nothing to read."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _without_empty(texts: pl.Series) -> pl.Series:
+    """Make empty texts null: as a key, one would join what doesn't belong together."""
+    if (texts == "").any():
+        return texts.to_frame("t").select(pl.when(pl.col("t") != "").then("t")).to_series()
+    return texts
+
+
+def _from_texts(
+    column: JsonColumn, type_: pl.DataType, convert: Callable[[Any], Any], lost: Lost
+) -> pl.Series:
+    """Read the texts as a type that is none; distinct ones once, as they repeat."""
+    result = nulls(len(column), type_)
+    rows = column.texts.is_not_null().arg_true().to_list()
+    if not rows:
+        return result
+    texts = column.texts.drop_nulls().to_list()
+    read = {text: convert(text) for text in set(texts)}
+    for row, text in zip(rows, texts, strict=True):
+        if read[text] is UNREADABLE:
+            lost(row, text)
+    values = [None if read[text] is UNREADABLE else read[text] for text in texts]
+    return _scattered(result, rows, values)
+
+
+def _with_others(
+    result: pl.Series, column: JsonColumn, convert: Callable[[Any], Any], lost: Lost
+) -> pl.Series:
+    """Read the values that are no texts, and add them to what was read of the texts."""
+    if not column.at:
+        return result
+    values = [convert(value) for value in column.others]
+    if UNREADABLE in values:
+        for index, row in enumerate(column.at):
+            if values[index] is UNREADABLE:
+                lost(row, column.others[index])
+                values[index] = None
+    return _scattered(result, column.at, values)
+
+
+def _scattered(column: pl.Series, rows: list[int], values: list[Any]) -> pl.Series:
+    """Give `column` with other values in some rows."""
+    if not rows:
+        return column
+    series = pl.Series(values, dtype=column.dtype)
+    # `scatter` changes the column in place.
+    return series if len(rows) == column.len() else column.clone().scatter(rows, series)
+
+
+def _single(value: Any) -> Any:
+    """Take the only item out of a list of one."""
+    if isinstance(value, list) and len(items := cast("list[Any]", value)) == 1:
+        return items[0]
+    return cast("Any", value)
+
+
+def _float_text(value: float) -> str:
+    """Give a number as it was written, but whole ones without a point: an id is "123"."""
+    token = _written(value)
+    if value.is_integer() and abs(value) < _MOST_AS_TEXT:
+        whole = _whole_of(value)
+        return token if whole is None else str(whole)
+    return token
+
+
+def _written(number: float) -> str:
+    """Give a number's digits, as they came where that is known."""
+    return number.token if isinstance(number, JsonFloat) else repr(number)
+
+
+def _number_text(value: Any) -> str | None:
     value = _single(value)
     if isinstance(value, str):
-        return value.strip()
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value.token if isinstance(value, JsonFloat) else repr(value)
+    return _written(value)
 
 
 def _as_decimal(text: str | None) -> Decimal | None:
-    if text is None or not _DECIMAL.fullmatch(text):
+    if text is None or not _DECIMAL.fullmatch(text.strip()):
         return None
-    try:
-        exact = Decimal(text)
-    except InvalidOperation:
-        return None
+    exact = Decimal(text.strip())
     # Also keeps `quantize` from refusing: it works with 28 digits.
     return exact if exact.adjusted() < _MONEY_LIMIT.adjusted() else None
 
 
 def _as_answer(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list | dict) and depth >= _DEEPEST_ANSWER:
-        return _UNREADABLE
+        return UNREADABLE
     if isinstance(value, list):
         read = [_as_answer(item, depth + 1) for item in cast("list[Any]", value)]
-        if any(item is _UNREADABLE for item in read):
-            return _UNREADABLE
+        if UNREADABLE in read:
+            return UNREADABLE
         return "; ".join(item for item in read if item is not None) or None
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
@@ -263,14 +283,10 @@ def _as_answer(value: Any, depth: int = 0) -> Any:
 
 def _as_json(members: dict[str, Any]) -> Any:
     """Give an answer that is an object of its own, such as an address, as JSON text."""
-    if not any(value is not None for value in members.values()):
+    if all(value is None for value in members.values()):
         return None
     try:
-        text = json.dumps(members, ensure_ascii=False, separators=(",", ":"), default=_too_deep)
-    except (RecursionError, ValueError):
-        return _UNREADABLE
+        text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+    except (RecursionError, ValueError, TypeError):
+        return UNREADABLE  # too deep, or with a number that is
     return safe_text(text)
-
-
-def _too_deep(value: Any) -> str:
-    return f"({value.json_type})" if isinstance(value, TooDeep) else ""

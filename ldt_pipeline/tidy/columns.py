@@ -16,7 +16,11 @@ def simple_columns(items: Items, table: Table) -> dict[str, pl.Series]:
     """Make the columns that are one top-level key's value, read by the column's type."""
     shape = items.shape
     return {
-        column.name: items.by_type(column.type, column.source)
+        column.name: (
+            items.column(column.source).texts
+            if column.source in shape.whole
+            else items.by_type(column.type, column.source)
+        )
         for column in table.columns
         if column.source in shape.known and column.source not in shape.nested_by_key
     }

@@ -12,6 +12,7 @@ and lists as well as single objects: both readers give the same, and all that fo
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,10 +20,10 @@ from typing import Any, Final, Union, cast
 
 import msgspec
 
-from ldt_pipeline.tidy.drift import Drift
+from ldt_pipeline.tidy.drift import Drift, unreadable
 from ldt_pipeline.tidy.json_values import (
     JsonFloat,
-    Member,
+    JsonObject,
     NotAnObjectError,
     NotJsonError,
     TooDeep,
@@ -36,6 +37,9 @@ ABSENT: Final = msgspec.Raw()
 
 MOST_LEARNED_KEYS: Final = 64
 """How many unknown keys of one object the fast reader learns; more are only read patiently."""
+
+_UNFIT = re.compile(r'[\\"\x00-\x1f]')
+"""Keys with these can't be learned: msgspec would have to escape them."""
 
 NOT_UTF8: Final = "The record is not valid UTF-8."
 NOT_JSON: Final = "The record is not valid JSON."
@@ -76,7 +80,7 @@ def layout_for(shape: Shape, learned: _Learned) -> Layout:
             nested = each.nested_by_key.get(key)
             if nested is not None:
                 fields.append((key, _loose(structs[nested.path], nested), None))
-            elif key in each.whole:
+            elif key not in each.read or key in each.whole:
                 fields.append((key, msgspec.Raw, ABSENT))
             else:
                 fields.append((key, Any, None))
@@ -112,42 +116,38 @@ class Decoded:
         layout: The types that the structs have.
         structs: One for each record that could be read, else None.
         reasons: Why a record could not be read, by its index.
-        slow: How many records were read patiently.
     """
 
     layout: Layout
     structs: list[Any]
     reasons: dict[int, str]
-    slow: int
 
 
 class Reader:
-    """Reads records of one shape, and remembers the keys that it learned."""
+    """Reads records of one shape, and remembers the keys that it learned.
+
+    Attributes:
+        slow: How many records were read patiently.
+    """
 
     def __init__(self, shape: Shape, drift: Drift) -> None:
+        self.slow = 0
+        self._met: set[tuple[str, str]] = set()
+        self._room = {each.path: MOST_LEARNED_KEYS for each in shape.tree}
         self._shape = shape
         self._drift = drift
         self._learned: _Learned = frozenset()
 
-    def read(
-        self, records: Sequence[bytes | None], rows: Sequence[int], suspects: Sequence[bool]
-    ) -> Decoded:
-        """Read a few hundred records.
-
-        Args:
-            records: Their bytes.
-            rows: Where each stands in the raw frame, for drift.
-            suspects: Which ones the fast reader must not see, as it would let through text that
-                isn't safe or is no UTF-8 (it does not look into values that are kept whole).
-        """
+    def read(self, records: Sequence[bytes | None], rows: Sequence[int]) -> Decoded:
+        """Read a few hundred records; `rows` says where they stand in the raw frame."""
         layout = first_layout = layout_for(self._shape, self._learned)
         decode = layout.decoder.decode
         structs: list[Any] = []
-        sources: dict[int, dict[str, Member]] = {}
+        sources: dict[int, JsonObject] = {}
         reasons: dict[int, str] = {}
-        patient = _PatientReader(self._shape, self._drift)
+        patient = _PatientReader(self._drift)
         for index, record in enumerate(records):
-            if record is not None and not suspects[index]:
+            if record is not None and not _needs_care(record):
                 try:
                     structs.append(decode(record))
                 except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -161,10 +161,8 @@ class Reader:
                 reasons[index] = str(error)
                 continue
             structs[index] = patient.build(self._shape, source, layout, rows[index])
-            learned = _with_new(self._learned, patient.met)
-            if learned is not self._learned:
-                self._learned = learned
-                layout = layout_for(self._shape, learned)
+            if self._learn(patient.met):
+                layout = layout_for(self._shape, self._learned)
                 decode = layout.decoder.decode
         if layout is not first_layout:
             # All of them need the same types: read them again, now that the keys are known.
@@ -173,32 +171,51 @@ class Reader:
                     structs[index] = patient.build(self._shape, sources[index], layout, rows[index])
                 elif record is not None and index not in reasons:
                     structs[index] = decode(record)
-        return Decoded(layout, structs, reasons, len(sources))
+        self.slow += len(sources)
+        return Decoded(layout, structs, reasons)
+
+    def _learn(self, met: dict[tuple[str, str], bool]) -> bool:
+        """Learn the keys that a record showed, and forget that it did; say whether any is new.
+
+        Known keys are learned at once, unknown ones when they come again: where an object is a
+        dictionary, its keys are all different, and there is nothing to be gained.
+        """
+        before = self._learned
+        for place, is_known in met.items():
+            path, key = place
+            fits = self._room[path] > 0 and not _UNFIT.search(key)
+            if place not in self._learned and (is_known or (fits and place in self._met)):
+                self._room[path] -= not is_known
+                self._learned |= {place}
+            self._met.add(place)
+        met.clear()
+        return self._learned is not before
 
 
-def _with_new(learned: _Learned, met: dict[str, dict[str, bool]]) -> _Learned:
-    """Add the keys that were met: all known ones, and as many unknown ones as we learn."""
-    new: set[tuple[str, str]] = set()
-    for path, keys in met.items():
-        room = MOST_LEARNED_KEYS
-        for key, is_known in keys.items():
-            if is_known:
-                new.add((path, key))
-            elif room:
-                room -= 1
-                new.add((path, key))
-    return learned if new <= learned else learned | new
+def _needs_care(record: bytes) -> bool:
+    r"""Say whether a record must not be read fast, as it would let through what is in it.
+
+    It does not look into values that are kept whole, so that these could be no UTF-8; and it takes
+    the escape `\u0000` for the character NUL. Most records are settled by the first two looks, which
+    cost next to nothing.
+    """
+    if not record.isascii():
+        try:
+            record.decode()
+        except UnicodeDecodeError:
+            return True
+    return b"\\" in record and rb"\u0000" in record
 
 
 class _PatientReader:
     """Reads one record at a time, whatever is in it."""
 
-    def __init__(self, shape: Shape, drift: Drift) -> None:
+    def __init__(self, drift: Drift) -> None:
         self._drift = drift
-        self.met: dict[str, dict[str, bool]] = {each.path: {} for each in shape.tree}
-        """Keys beyond the usual ones by path, in the order of meeting, and whether known."""
+        self.met: dict[tuple[str, str], bool] = {}
+        """Paths and keys that the layout does not have, and whether they are known."""
 
-    def parse(self, record: bytes | None) -> dict[str, Member]:
+    def parse(self, record: bytes | None) -> JsonObject:
         """Take a record apart.
 
         Raises:
@@ -215,17 +232,14 @@ class _PatientReader:
         except NotJsonError:
             raise ValueError(NOT_JSON) from None
 
-    def build(
-        self, shape: Shape, source: dict[str, Member], layout: Layout, row: int
-    ) -> msgspec.Struct:
+    def build(self, shape: Shape, source: JsonObject, layout: Layout, row: int) -> msgspec.Struct:
         """Make the record's struct, noting what does not fit."""
         whole = {
-            key: msgspec.Raw(member.text.encode("utf-8", "replace"))
-            for key, member in source.items()
+            key: msgspec.Raw(source.text(key).encode())
+            for key in source.values
             if key in shape.whole
         }
-        rest = {key: member.value for key, member in source.items() if key not in whole}
-        return self._object(shape, rest, layout, row, whole)
+        return self._object(shape, source.values, layout, row, whole)
 
     def _object(
         self,
@@ -236,24 +250,34 @@ class _PatientReader:
         whole: dict[str, msgspec.Raw] | None = None,
     ) -> msgspec.Struct:
         values: dict[str, Any] = {} if whole is None else dict(whole)
-        met = self.met[shape.path]
         keys = layout.keys[shape.path]
         for key, value in source.items():
+            if key in values:
+                continue
             if key not in shape.known:
-                met.setdefault(key, False)
+                self.met[shape.path, key] = False
                 self._drift.unknown(shape.path, key, json_type(value), row)
                 continue
             if key not in keys:
                 # Not in this layout: the record is built again once its keys are learned.
-                met.setdefault(key, True)
+                self.met[shape.path, key] = True
                 continue
             nested = shape.nested_by_key.get(key)
-            values[key] = value if nested is None else self._loose(nested, value, layout, row)
+            if nested is not None:
+                values[key] = self._loose(nested, value, layout, row)
+            elif key in shape.read:
+                values[key] = value
         return layout.structs[shape.path](**values)
 
     def _loose(self, shape: Shape, value: Any, layout: Layout, row: int) -> Any:
         if isinstance(value, list):
-            return [self._one(shape, item, layout, row) for item in cast("list[Any]", value)]
+            items = cast("list[Any]", value)
+            if not shape.is_list:
+                # Only the first object counts; the fast reader does not look into others either.
+                present = [item for item in items if item is not None]
+                first = [self._one(shape, item, layout, row) for item in present[:1]]
+                return [*first, *(layout.structs[shape.path]() for _ in present[1:])]
+            return [self._one(shape, item, layout, row) for item in items]
         if isinstance(value, dict) and shape.is_mapping:
             return cast("dict[str, Any]", value)
         return self._one(shape, value, layout, row)
@@ -266,6 +290,6 @@ class _PatientReader:
             value = float(value)
         unfit = isinstance(value, list | TooDeep)
         if unfit or (isinstance(value, float) and not math.isfinite(value)):
-            self._drift.unreadable(shape.path, value, row)
+            self._drift.note(shape.path, unreadable(value), row)
             return None
         return value

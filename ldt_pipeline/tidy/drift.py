@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import polars as pl
 
@@ -42,23 +42,25 @@ class Drift:
                 key = "*"
         self.note(path_of(parent, key[:_LONGEST_KEY]), value_type, row)
 
-    def unreadable(self, path: str, value: Any, row: int) -> None:
-        """Note that a value was lost, as its column can't take it."""
-        self.note(path, f"unreadable {json_type(value)}", row)
-
     def note(self, path: str, value_type: str, row: int) -> None:
         """Note a sighting in the raw frame's row `row`."""
         self._rows[path, value_type].add(row)
 
     def frame(self, extracted_at: pl.Series, *, without: Collection[int]) -> pl.DataFrame:
         """Give the tally (see `Tidied.drift`), not counting the rows in `without`."""
-        tally: list[tuple[Any, ...]] = []
+        tally: list[tuple[str, str, int, Any, Any]] = []
         for (path, value_type), seen in sorted(self._rows.items()):
             rows = sorted(seen.difference(without))
             if rows:
                 times = extracted_at.gather(rows)
-                tally.append((path, value_type, len(rows), times.min(), times.max()))
+                first, last = cast("Any", times.min()), cast("Any", times.max())
+                tally.append((path, value_type, len(rows), first, last))
         return pl.DataFrame(tally, schema=DRIFT_SCHEMA, orient="row")
+
+
+def unreadable(value: Any) -> str:
+    """Name the type of a value that was lost, as its column can't take it."""
+    return f"unreadable {json_type(value)}"
 
 
 def path_of(parent: str, key: str) -> str:

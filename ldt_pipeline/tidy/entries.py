@@ -22,10 +22,10 @@ from ldt_pipeline.tables.tidy import (
 )
 from ldt_pipeline.tables.types import Table
 from ldt_pipeline.tidy.columns import first_of, full_name, simple_columns
-from ldt_pipeline.tidy.feed import Child, Chunk, Feed, tidy
+from ldt_pipeline.tidy.feed import Child, Feed, Records, tidy
 from ldt_pipeline.tidy.frames import Tidied
 from ldt_pipeline.tidy.items import Items
-from ldt_pipeline.tidy.lists import joined_texts, positions, struct_lists, text_lists
+from ldt_pipeline.tidy.lists import joined_texts, struct_lists, text_lists
 from ldt_pipeline.tidy.shapes import (
     ANSWER_KEYS,
     APPLICATION,
@@ -62,8 +62,8 @@ def tidy_applications(raw: pl.DataFrame) -> Tidied:
     return tidy(raw, _APPLICATIONS)
 
 
-def _entry_columns(chunk: Chunk, table: Table) -> dict[str, pl.Series]:
-    items = chunk.items
+def _entry_columns(records: Records, table: Table) -> dict[str, pl.Series]:
+    items = records.items
     columns = simple_columns(items, table)
     columns |= _wave_columns(items)
     columns |= _booker_columns(items)
@@ -145,16 +145,16 @@ def _distances(items: Items) -> pl.Series:
     return struct_lists(distances, parts, pl.List(DISTANCE))
 
 
-def _answer_rows(chunk: Chunk) -> Child:
-    answers = chunk.items.nested["fields"]
+def _answer_rows(records: Records) -> Child:
+    answers = records.items.nested["fields"]
     return Child(
         columns={
-            "position": positions(answers),
+            "position": answers.positions,
             "question_id": answers.text(*QUESTION_ID_KEYS),
             "question": answers.text(*QUESTION_KEYS),
             "answer": answers.answer(*ANSWER_KEYS),
         },
-        parents=answers.records,
+        parents=answers.parents,
     )
 
 
@@ -163,7 +163,7 @@ def _feed(shape: Shape, parent: Table, child: Table) -> Feed:
         shape=shape,
         id_keys=("id",),
         parent=parent,
-        parent_columns=lambda chunk: _entry_columns(chunk, parent),
+        parent_columns=lambda records: _entry_columns(records, parent),
         child=child,
         child_rows=_answer_rows,
     )

@@ -1,6 +1,6 @@
 """The frames at this package's borders: raw frames in, tidy frames, rejections and drift out.
 
-What belongs here: their schemas, and putting chunks together. What doesn't: reading a record
+What belongs here: their schemas, and what a tidy frame is made of. What doesn't: reading a record
 (`decode.py`), columns (`items.py` and the modules named after feeds).
 """
 
@@ -33,12 +33,6 @@ LINEAGE: Final = ("extract_id", "record_number", "extracted_at", "record_hash")
 
 CHILD_LINEAGE: Final = ("extract_id", "record_number")
 """What a row of a child table has of them: enough to join it to its parent."""
-
-REJECTED_SCHEMA: Final[dict[str, pl.DataType]] = {
-    "record_id": pl.String(),
-    "reason": pl.String(),
-    **{name: RAW_SCHEMA[name] for name in LINEAGE},
-}
 
 DRIFT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "path": pl.String(),
@@ -91,8 +85,3 @@ def tidy_schema(table: Table, lineage: Sequence[str]) -> dict[str, pl.DataType]:
     """Give a tidy frame's columns: the table's, but for those that only loading can know."""
     own = {name: type_ for name, type_ in table.schema.items() if name != "deleted_at"}
     return own | {name: RAW_SCHEMA[name] for name in lineage}
-
-
-def stack(frames: Sequence[pl.DataFrame], schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    """Give the frames, which have this schema, below each other; without frames an empty one."""
-    return pl.concat([pl.DataFrame(schema=schema), *frames], how="vertical")

@@ -7,7 +7,6 @@ the others one by one. What doesn't: dates of birth, which people type (`birth_d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -15,6 +14,8 @@ from typing import Any, Final
 import polars as pl
 
 from ldt_pipeline.tables.types import UTC_TIMESTAMP
+from ldt_pipeline.tidy.coerce import Lost, is_blank
+from ldt_pipeline.tidy.json_columns import JsonColumn
 from ldt_pipeline.tidy.json_values import JsonFloat
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,6 +33,12 @@ _USUAL_FORMATS: Final = (
     "%Y-%m-%dT%H:%M:%S%.f%:z",
 )
 
+_OFFSET_AT_END: Final = r"[+-]([01]\d|2[0-3]):[0-5]\d$"
+_END_OF_DAY: Final = (24, 0, 0, 0)
+_MOST_MINUTES: Final = 59
+_MOST_OFFSET_HOURS: Final = 23
+_MOST_SECONDS: Final = 60
+
 _ISO = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)"
     r"(?:[T ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?"
@@ -41,38 +48,36 @@ _ISO = re.compile(
 _NUMBER = re.compile(r"[+-]?\d{9,}(?:\.\d+)?", re.ASCII)
 
 
-def read_instants(values: Sequence[Any], lost: Callable[[int], None]) -> pl.Series:
+def read_instants(column: JsonColumn, lost: Lost) -> pl.Series:
     """Read a column of instants.
 
     Args:
-        values: JSON values.
-        lost: Called with the index of each value that is no instant.
+        column: JSON values.
+        lost: Told the row and the value of each value that is no instant.
 
     Returns:
         UTC timestamps, null where there is none. Texts without a zone are taken as UTC.
     """
-    texts = pl.Series([value if type(value) is str else None for value in values], dtype=pl.String)
+    texts = column.texts
     instants = _read_usual(texts, _USUAL_FORMATS[0])
     for format_ in _USUAL_FORMATS[1:]:
         if instants.null_count() > texts.null_count():
             left = instants.is_null() & texts.is_not_null()
             instants = instants.scatter(left.arg_true(), _read_usual(texts.filter(left), format_))
-    if instants.null_count() > values.count(None):
-        odd: list[int] = []
-        found: list[datetime] = []
-        for index in instants.is_null().arg_true().to_list():
-            value = values[index]
-            if value is None or (isinstance(value, str) and not value.strip()):
-                continue
-            instant = read_instant(value)
-            if instant is None:
-                lost(index)
-            else:
-                odd.append(index)
-                found.append(instant)
-        if odd:
-            instants = instants.scatter(odd, pl.Series(found, dtype=UTC_TIMESTAMP))
-    return instants
+    odd = list(zip(column.at, column.others, strict=True))
+    if instants.null_count() > texts.null_count():
+        left = instants.is_null() & texts.is_not_null()
+        odd += zip(left.arg_true().to_list(), texts.filter(left).to_list(), strict=True)
+    rows: list[int] = []
+    found: list[datetime] = []
+    for row, value in odd:
+        instant = read_instant(value)
+        if instant is not None:
+            rows.append(row)
+            found.append(instant)
+        elif not is_blank(value):
+            lost(row, value)
+    return instants.scatter(rows, pl.Series(found, dtype=UTC_TIMESTAMP)) if rows else instants
 
 
 def read_instant(value: Any) -> datetime | None:
@@ -81,7 +86,7 @@ def read_instant(value: Any) -> datetime | None:
         if isinstance(value, str):
             text = value.strip()
             if match := _ISO.fullmatch(text):
-                return _from_iso(*match.groups())
+                return _from_iso(match)
             return _from_number(text) if _NUMBER.fullmatch(text) else None
         if isinstance(value, bool):
             return None
@@ -93,7 +98,14 @@ def read_instant(value: Any) -> datetime | None:
 
 
 def _read_usual(texts: pl.Series, format_: str) -> pl.Series:
-    zoned = "UTC" if "z" in format_ else None
+    zoned = "UTC" if format_.endswith("%:z") else None
+    if zoned:
+        # polars also takes +99:00.
+        texts = (
+            texts.to_frame("t")
+            .select(pl.when(pl.col("t").str.contains(_OFFSET_AT_END)).then("t"))
+            .to_series()
+        )
     read = texts.str.to_datetime(
         format_, time_unit="us", time_zone=zoned, strict=False, cache=False
     )
@@ -105,40 +117,30 @@ def _read_usual(texts: pl.Series, format_: str) -> pl.Series:
     return read.to_frame("t").select(pl.when(in_range).then("t")).to_series()
 
 
-def _from_iso(
-    year: str,
-    month: str,
-    day: str,
-    hour: str | None,
-    minute: str | None,
-    second: str | None,
-    fraction: str | None,
-    zone: str | None,
-) -> datetime:
+def _from_iso(match: re.Match[str]) -> datetime:
+    year, month, day, hour, minute, second, fraction, zone = match.groups(default="")
     midnight = datetime(int(year), int(month), int(day), tzinfo=UTC)
-    hours, minutes, seconds = int(hour or 0), int(minute or 0), int(second or 0)
-    most_hours, most = 24, 60
-    if hours > most_hours or minutes >= most or seconds > most:
+    microseconds = int(fraction[:6].ljust(6, "0"))
+    clock = (int(hour or 0), int(minute or 0), int(second or 0), microseconds)
+    # 24:00 is the end of the day, and second 60 a leap second.
+    if clock > _END_OF_DAY or clock[1] > _MOST_MINUTES or clock[2] > _MOST_SECONDS:
         raise ValueError("No such time of day.")
-    if hours == most_hours and (minutes or seconds or int(fraction or 0)):
-        raise ValueError("No such time of day.")
+    hours, minutes, seconds, microseconds = clock
     return (
         midnight
-        + timedelta(
-            hours=hours,
-            minutes=minutes,
-            seconds=seconds,
-            microseconds=int((fraction or "0")[:6].ljust(6, "0")),
-        )
+        + timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
         - _offset(zone)
     )
 
 
-def _offset(zone: str | None) -> timedelta:
-    if zone is None or zone in "Zz":
+def _offset(zone: str) -> timedelta:
+    if zone in {"", "Z", "z"}:
         return timedelta()
     digits = zone[1:].replace(":", "")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+    hours, minutes = int(digits[:2]), int(digits[2:] or 0)
+    if hours > _MOST_OFFSET_HOURS or minutes > _MOST_MINUTES:
+        raise ValueError("No such offset.")
+    offset = timedelta(hours=hours, minutes=minutes)
     return -offset if zone[0] == "-" else offset
 
 

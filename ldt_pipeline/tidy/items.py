@@ -11,19 +11,28 @@ key after the other from thousands of objects is seven times as slow.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import compress
+from functools import cached_property
+from itertools import chain
 from typing import Any, Final, cast
 
 import msgspec
 import polars as pl
 
-from ldt_pipeline.tables.types import UTC_TIMESTAMP
+from ldt_pipeline.tables.types import MONEY, UTC_TIMESTAMP
 from ldt_pipeline.tidy import coerce
 from ldt_pipeline.tidy.answers import answers_in
 from ldt_pipeline.tidy.decode import ABSENT, Layout
-from ldt_pipeline.tidy.drift import Drift, path_of
+from ldt_pipeline.tidy.drift import Drift, path_of, unreadable
 from ldt_pipeline.tidy.instants import read_instants
+from ldt_pipeline.tidy.json_columns import (
+    ColumnBuilder,
+    JsonColumn,
+    all_null,
+    first_present,
+    nulls,
+)
 from ldt_pipeline.tidy.json_values import json_type_of_text
 from ldt_pipeline.tidy.shapes import Shape
 
@@ -35,139 +44,164 @@ class Items:
 
     Attributes:
         shape: Their shape.
-        records: For each, the index of the record that it is in.
-        lengths: For each parent, how many of these are in it, None where it has no list. Only for
-            shapes in lists; else there is exactly one for each parent (an empty one if need be).
-        nested: The objects in these, by key.
+        nested: The objects in these, by key. For each parent there is exactly one (an empty one if
+            need be), or, for shapes in lists, as many as `lengths` says.
     """
 
-    def __init__(self, shape: Shape, drift: Drift) -> None:
+    def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.records: list[int] = []
-        self.lengths: list[int | None] = []
-        self.nested = {key: Items(each, drift) for key, each in shape.nested_by_key.items()}
-        self._drift = drift
-        self._rows: list[int] = []
-        self._columns: dict[str, list[Any]] = {}
+        self.nested = {key: Items(each) for key, each in shape.nested_by_key.items()}
+        self._count = 0
+        self._lengths: list[int | None] = []
+        self._builders: dict[str, ColumnBuilder] = {}
+        self._columns: dict[str, JsonColumn] = {}
+        self._unknown: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._sightings: dict[tuple[str, str], list[int]] = defaultdict(list)
 
     def __len__(self) -> int:
-        return len(self.records)
+        return self._count
 
-    def add(self, structs: Sequence[Any], rows: Sequence[int], layout: Layout) -> None:
-        """Add records.
-
-        Args:
-            structs: Their structs.
-            rows: Where each of them stands in the raw frame, for drift.
-            layout: Their types.
-        """
-        start = len(self.records)
-        self._add(structs, range(start, start + len(structs)), rows, layout)
-
-    def _add(
-        self,
-        structs: Sequence[Any],
-        records: Sequence[int],
-        rows: Sequence[int],
-        layout: Layout,
-    ) -> None:
+    def add(self, structs: Sequence[Any], layout: Layout) -> None:
+        """Add objects: their structs, and the types of those."""
         if not structs:
             return
-        shape, before = self.shape, len(self.records)
-        self.records.extend(records)
-        self._rows.extend(rows)
+        shape = self.shape
         every = zip(*map(msgspec.structs.astuple, structs), strict=True)
         for key, values in zip(layout.keys[shape.path], every, strict=True):
             if key in self.nested:
-                self.nested[key]._add_from(values, records, rows, layout)
+                self.nested[key].add_from(values, layout)
+            elif key in shape.whole:
+                self._extend(key, _texts_of(values))
+            elif key in shape.read:
+                self._extend(key, values)
             elif key not in shape.known:
-                self._note_unknown(key, values, rows)
-            else:
-                column = self._columns.get(key)
-                if column is None:
-                    # The key was learned after the first records.
-                    column = self._columns[key] = [None] * before
-                column += map(_text_of, values) if key in shape.whole else values
+                self._note_unknown(key, values)
+        self._count += len(structs)
 
-    def _add_from(
-        self, values: Sequence[Any], records: Sequence[int], rows: Sequence[int], layout: Layout
-    ) -> None:
-        """Add the objects that are in `values`, one value for each parent."""
+    def flush(self) -> None:
+        """Make what was added compact, so that the structs can be freed."""
+        for builder in self._builders.values():
+            builder.flush()
+        for items in self.nested.values():
+            items.flush()
+
+    def report(self, drift: Drift, rows: Sequence[int]) -> None:
+        """Report what was found to be unknown or unreadable, here and in nested objects.
+
+        Args:
+            drift: Where to.
+            rows: Where the record of each object stands in the raw frame.
+        """
+        for (key, value_type), indexes in self._unknown.items():
+            for index in indexes:
+                drift.unknown(self.shape.path, key, value_type, rows[index])
+        for (path, value_type), indexes in self._sightings.items():
+            for index in indexes:
+                drift.note(path, value_type, rows[index])
+        for items in self.nested.values():
+            if items.has_sightings:
+                own = items.parents.to_list() if items.shape.is_list else range(len(items))
+                items.report(drift, [rows[parent] for parent in own])
+
+    @property
+    def has_sightings(self) -> bool:
+        """Whether there is anything to report, here or in nested objects."""
+        own = bool(self._unknown or self._sightings)
+        return own or any(items.has_sightings for items in self.nested.values())
+
+    def _extend(self, key: str, values: Sequence[Any]) -> None:
+        builder = self._builders.get(key)
+        if builder is None:
+            builder = self._builders[key] = ColumnBuilder()
+        builder.extend(values, self._count)
+
+    def add_from(self, values: Sequence[Any], layout: Layout) -> None:
+        """Add the objects that are in `values`: what each parent has under this shape's key."""
         struct = layout.structs[self.shape.path]
-        if not self.shape.is_list:
+        if self.shape.is_list:
+            self._add_lists(values, layout)
+        elif all_null(values):
+            # As if empty objects were added; columns catch up when they are built.
+            self._count += len(values)
+        else:
             singles = [
-                value if type(value) is struct else self._single(value, struct, row)
-                for value, row in zip(values, rows, strict=True)
+                value if type(value) is struct else self._single(value, struct, self._count + index)
+                for index, value in enumerate(values)
             ]
-            self._add(singles, records, rows, layout)
-            return
-        structs: list[Any] = []
-        lengths: list[int] = []
-        for value in values:
-            if type(value) is list:
-                structs += value
-                lengths.append(len(cast("list[Any]", value)))
-            elif value is None:
-                lengths.append(0)
-            elif type(value) is dict:
-                answers = answers_in(cast("dict[str, Any]", value))
-                structs += [struct(**answer) for answer in answers]
-                lengths.append(len(answers))
-            else:
-                structs.append(value)
-                lengths.append(1)
-        self.lengths += [
-            None if value is None else length for value, length in zip(values, lengths, strict=True)
-        ]
-        records = [each for each, n in zip(records, lengths, strict=True) for _ in range(n)]
-        rows = [each for each, n in zip(rows, lengths, strict=True) for _ in range(n)]
+            self.add(singles, layout)
+
+    def _add_lists(self, values: Sequence[Any], layout: Layout) -> None:
+        struct = layout.structs[self.shape.path]
+        if set(map(type, values)) != {list}:
+            lists = [_listed(value, struct) for value in values]
+            self._lengths += [None if each is None else len(each) for each in lists]
+            values = [each for each in lists if each is not None]
+        else:
+            self._lengths += map(len, values)
+        structs = list(chain.from_iterable(values))
         if not set(map(type, structs)) <= {struct}:
             structs = [
-                value if type(value) is struct else self._wrap(value, struct, row)
-                for value, row in zip(structs, rows, strict=True)
+                value if type(value) is struct else self._wrap(value, struct, self._count + index)
+                for index, value in enumerate(structs)
             ]
-        self._add(structs, records, rows, layout)
+        self.add(structs, layout)
 
-    def _single(self, value: Any, struct: type[msgspec.Struct], row: int) -> Any:
+    def _single(self, value: Any, struct: type[msgspec.Struct], index: int) -> Any:
         """Give the object where one was expected: of several, the first."""
         if type(value) is list:
             present = [item for item in cast("list[Any]", value) if item is not None]
             if len(present) > 1:
-                self._drift.unreadable(self.shape.path, value, row)
+                self._note_unreadable(self.shape.path, value, index)
             value = present[0] if present else None
-        return value if type(value) is struct else self._wrap(value, struct, row)
+        return value if type(value) is struct else self._wrap(value, struct, index)
 
-    def _wrap(self, value: Any, struct: type[msgspec.Struct], row: int) -> Any:
+    def _wrap(self, value: Any, struct: type[msgspec.Struct], index: int) -> Any:
         """Give an object for a bare value, and an empty one for null and for what can't be one."""
         if value is None:
             return struct()
         if self.shape.bare is None or type(value) not in _BARE:
-            self._drift.unreadable(self.shape.path, value, row)
+            self._note_unreadable(self.shape.path, value, index)
             return struct()
         is_email = type(value) is str and "@" in value
         key = self.shape.bare_email if is_email and self.shape.bare_email else self.shape.bare
         return struct(**{key: value})
 
-    def _note_unknown(self, key: str, values: Sequence[Any], rows: Sequence[int]) -> None:
-        present = [raw is not ABSENT for raw in values]
-        for raw, row in zip(compress(values, present), compress(rows, present), strict=True):
-            value_type = json_type_of_text(str(raw, "utf-8"))
-            self._drift.unknown(self.shape.path, key, value_type, row)
+    def _note_unknown(self, key: str, values: Sequence[Any]) -> None:
+        for index, raw in enumerate(values, start=self._count):
+            if raw is not ABSENT:
+                self._unknown[key, json_type_of_text(str(raw, "utf-8"))].append(index)
 
-    def values(self, *keys: str) -> list[Any]:
+    def _note_unreadable(self, path: str, value: Any, index: int) -> None:
+        self._sightings[path, unreadable(value)].append(index)
+
+    @cached_property
+    def lengths(self) -> pl.Series:
+        """For shapes in lists: how many objects each parent has, null where it has no list."""
+        return pl.Series(self._lengths, dtype=pl.Int32)
+
+    @cached_property
+    def parents(self) -> pl.Series:
+        """For shapes in lists: the index of each object's parent."""
+        counts = self.lengths.fill_null(0)
+        parents = pl.int_range(counts.len(), dtype=pl.UInt32, eager=True)
+        return pl.select(parents.repeat_by(counts).filter(counts > 0).explode()).to_series()
+
+    @cached_property
+    def positions(self) -> pl.Series:
+        """For shapes in lists: each object's position in its list, from 0."""
+        counts = self.lengths.fill_null(0)
+        ranges = pl.select(pl.int_ranges(0, counts, dtype=pl.Int32)).to_series()
+        return ranges.filter(counts > 0).explode()
+
+    def column(self, *keys: str) -> JsonColumn:
         """Give each object's value: the first of the keys that isn't null or missing."""
-        columns = [self._columns[key] for key in keys if key in self._columns]
-        if not columns:
-            return [None] * len(self.records)
-        values = columns[0]
-        for column in columns[1:]:
-            if None not in values:
-                break
-            values = [
-                other if value is None else value
-                for value, other in zip(values, column, strict=True)
-            ]
-        return values
+        columns = [self._built(key) for key in keys if key in self._builders]
+        return first_present(columns) if columns else JsonColumn(nulls(self._count, pl.String()))
+
+    def _built(self, key: str) -> JsonColumn:
+        if key not in self._columns:
+            self._columns[key] = self._builders[key].build(self._count)
+        return self._columns[key]
 
     def text(self, *keys: str) -> pl.Series:
         """Give a column of text."""
@@ -197,12 +231,12 @@ class Items:
         """Give a column of amounts of money."""
 
         def rounded(index: int) -> None:
-            self._drift.note(self._path(keys, index), "rounded number", self._rows[index])
+            self._sightings[self._path(keys, index), "rounded number"].append(index)
 
-        def read(values: Sequence[Any], lost: coerce.Lost) -> pl.Series:
-            return coerce.read_amounts(values, lost, rounded)
+        def read(column: JsonColumn, lost: coerce.Lost) -> pl.Series:
+            return coerce.read_amounts(column, lost, rounded)
 
-        return self._column(read, keys, coerce.MONEY)
+        return self._column(read, keys, MONEY)
 
     def by_type(self, type_: pl.DataType, key: str) -> pl.Series:
         """Give a column of this type."""
@@ -217,32 +251,34 @@ class Items:
 
     def _column(
         self,
-        read: Callable[[Sequence[Any], coerce.Lost], pl.Series],
+        read: Callable[[JsonColumn, coerce.Lost], pl.Series],
         keys: tuple[str, ...],
         type_: pl.DataType,
     ) -> pl.Series:
-        values = self.values(*keys)
-        if values.count(None) == len(values):
-            return nulls(len(values), type_)
+        column = self.column(*keys)
+        if not column.present:
+            return nulls(len(column), type_)
 
-        def lost(index: int) -> None:
-            self._drift.unreadable(self._path(keys, index), values[index], self._rows[index])
+        def lost(index: int, value: Any) -> None:
+            self._note_unreadable(self._path(keys, index), value, index)
 
-        return read(values, lost)
+        return read(column, lost)
 
     def _path(self, keys: tuple[str, ...], index: int) -> str:
-        present = (
-            key for key in keys if key in self._columns and self._columns[key][index] is not None
-        )
+        present = (key for key in keys if key in self._builders and self._built(key).has(index))
         return path_of(self.shape.path, next(present))
 
 
-def nulls(count: int, type_: pl.DataType) -> pl.Series:
-    """Give a column of nothing but nulls."""
-    return pl.Series([None], dtype=type_).new_from_index(0, count)
+def _listed(value: Any, struct: type[msgspec.Struct]) -> list[Any] | None:
+    """Give a list where one was expected: a single object is a list of one."""
+    if value is None or type(value) is list:
+        return cast("list[Any] | None", value)
+    if type(value) is dict:
+        return [struct(**answer) for answer in answers_in(cast("dict[str, Any]", value))]
+    return [value]
 
 
-def _text_of(raw: Any) -> str | None:
-    """Give what is kept whole as JSON text: byte for byte as received, but None where it's null."""
-    text = str(raw, "utf-8")
-    return None if text in {"", "null"} else text
+def _texts_of(values: Sequence[Any]) -> list[str | None]:
+    """Give what is kept whole as JSON text: byte for byte as received, but None for null."""
+    texts = [str(raw, "utf-8") for raw in values]
+    return [None if text in {"", "null"} else text for text in texts]

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, cast
+
+import msgspec
 
 _LONGEST_INTEGER: Final = 4000
 """Python refuses to read integers of more than 4,300 digits (CVE-2020-10735)."""
@@ -41,11 +44,11 @@ class JsonFloat(float):
         return number
 
 
-@dataclass(frozen=True)
 class TooDeep:
     """Stands for an object or array that is nested deeper than Python can follow."""
 
-    json_type: str
+    def __init__(self, json_type: str) -> None:
+        self.json_type = json_type
 
 
 class NotJsonError(ValueError):
@@ -57,11 +60,16 @@ class NotAnObjectError(ValueError):
 
 
 @dataclass(frozen=True)
-class Member:
-    """A member of an object: its value, and the same as it was written."""
+class JsonObject:
+    """A JSON object: its values by key, and the same as they were written."""
 
-    value: Any
-    text: str
+    values: dict[str, Any]
+    texts: Mapping[str, msgspec.Raw | str]
+
+    def text(self, key: str) -> str:
+        """Give a value as it was written."""
+        text = self.texts[key]
+        return text if isinstance(text, str) else str(cast("bytes", text), "utf-8")
 
 
 def json_type(value: Any) -> str:
@@ -89,24 +97,37 @@ def safe_text(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
 
 
-def read_object(text: str) -> dict[str, Member]:
-    """Take a JSON object apart; where a key comes twice, the last one counts.
+def read_object(text: str) -> JsonObject:
+    """Read a JSON object; where a key comes twice, the last one counts.
 
     Raises:
         NotJsonError: It is not valid JSON.
         NotAnObjectError: It is, but not an object.
     """
+    try:
+        found = JsonObject(_DECODER.decode(text), _TEXTS.decode(text))
+    except (ValueError, RecursionError):
+        # Not valid, not an object, or with something that these can't read, such as half a
+        # surrogate pair: member by member it goes ten times as slowly, but further.
+        found = _read_members(text)
+    if "\\u" not in text:
+        return found
+    values = {safe_text(key): _safe(value) for key, value in found.values.items()}
+    return JsonObject(values, {safe_text(key): each for key, each in found.texts.items()})
+
+
+def _read_members(text: str) -> JsonObject:
     start = _skip_space(text, 0)
     if text[start : start + 1] != "{":
         _, end = _read(text, start)
         _expect_end(text, end)
         raise NotAnObjectError
-    members: dict[str, Member] = {}
-    unsafe = "\\u" in text
+    values: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     position = _skip_space(text, start + 1)
     if text[position : position + 1] == "}":
         _expect_end(text, position + 1)
-        return members
+        return JsonObject(values, texts)
     while True:
         if text[position : position + 1] != '"':
             raise NotJsonError
@@ -115,15 +136,13 @@ def read_object(text: str) -> dict[str, Member]:
         if text[position : position + 1] != ":":
             raise NotJsonError
         start = _skip_space(text, position + 1)
-        value, position = _read(text, start)
-        if unsafe:
-            key, value = safe_text(key), _safe(value)
-        members[key] = Member(value, text[start:position])
+        values[key], position = _read(text, start)
+        texts[key] = text[start:position]
         position = _skip_space(text, position)
         separator = text[position : position + 1]
         if separator == "}":
             _expect_end(text, position + 1)
-            return members
+            return JsonObject(values, texts)
         if separator != ",":
             raise NotJsonError
         position = _skip_space(text, position + 1)
@@ -168,10 +187,10 @@ def _read(text: str, start: int) -> tuple[Any, int]:
 def _end_of_nested(text: str, start: int) -> int:
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text, start):
-        token = match.group()
-        if token in "[{":
+        found = match.group()
+        if found in "[{":
             depth += 1
-        elif token in "]}":
+        elif found in "]}":
             depth -= 1
             if depth == 0:
                 return match.end()
@@ -217,3 +236,4 @@ def _refuse(name: str) -> NoReturn:
 _DECODER: Final = json.JSONDecoder(
     parse_float=JsonFloat, parse_int=_read_integer, parse_constant=_refuse
 )
+_TEXTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

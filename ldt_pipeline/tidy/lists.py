@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from ldt_pipeline.tidy.items import Items, nulls
+from ldt_pipeline.tidy.items import Items
+from ldt_pipeline.tidy.json_columns import nulls
 
 
 def struct_lists(items: Items, parts: dict[str, pl.Series], type_: pl.List) -> pl.Series:
@@ -37,41 +38,32 @@ def text_lists(items: Items, texts: pl.Series) -> pl.Series:
 
 def joined_texts(items: Items, texts: pl.Series) -> pl.Series:
     """Join the texts of each record with ", "; null where there are none."""
-    if not texts.len() - texts.null_count():
-        return nulls(len(items.lengths), pl.String())
-    joined = (
-        _flat(items, pl.DataFrame({"item": texts}))
-        .drop_nulls()
-        .group_by("record", maintain_order=True)
-        .agg(pl.col("item").str.join(", "))
-    )
-    return _spread(joined, len(items.lengths))
-
-
-def positions(items: Items) -> pl.Series:
-    """Give each object's position in its record's list, from 0."""
-    lengths = pl.Series([length or 0 for length in items.lengths], dtype=pl.Int32)
-    ranges = pl.select(pl.int_ranges(0, lengths, dtype=pl.Int32)).to_series()
-    return ranges.filter(lengths > 0).explode()
+    if texts.null_count() == texts.len():
+        return nulls(items.lengths.len(), pl.String())
+    flat = pl.DataFrame({"record": items.parents, "item": texts}).drop_nulls()
+    if flat["record"].is_duplicated().any():
+        grouped = flat.group_by("record", maintain_order=True)
+        flat = grouped.agg(pl.col("item").str.join(", "))
+    return _spread(flat, items.lengths.len())
 
 
 def _lists(items: Items, flat: pl.DataFrame, type_: pl.List) -> pl.Series:
-    count = len(items.lengths)
-    if items.lengths.count(None) == count:
+    count = items.lengths.len()
+    if items.lengths.null_count() == count:
         return nulls(count, type_)
-    grouped = _flat(items, flat).filter("known").group_by("record", maintain_order=True).agg("item")
+    grouped = (
+        flat.with_columns(record=items.parents)
+        .filter("known")
+        .group_by("record", maintain_order=True)
+        .agg("item")
+    )
     column = _spread(grouped, count)
-    if column.null_count() > items.lengths.count(None):
-        has_list = pl.Series([length is not None for length in items.lengths])
-        empty = pl.lit([], dtype=type_)
+    if column.null_count() > items.lengths.null_count():
+        empty = items.lengths.is_not_null() & column.is_null()
         column = pl.select(
-            pl.when(has_list & column.is_null()).then(empty).otherwise(column)
+            pl.when(empty).then(pl.lit([], dtype=type_)).otherwise(column)
         ).to_series()
     return column
-
-
-def _flat(items: Items, frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(record=pl.Series(items.records, dtype=pl.UInt32))
 
 
 def _spread(grouped: pl.DataFrame, count: int) -> pl.Series:

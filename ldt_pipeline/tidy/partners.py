@@ -12,9 +12,8 @@ import polars as pl
 
 from ldt_pipeline.tables.tidy import PARTNER_CONTACTS, PARTNERS
 from ldt_pipeline.tidy.columns import full_name, simple_columns
-from ldt_pipeline.tidy.feed import Child, Chunk, Feed, tidy
+from ldt_pipeline.tidy.feed import Child, Feed, Records, tidy
 from ldt_pipeline.tidy.frames import Tidied
-from ldt_pipeline.tidy.lists import positions
 from ldt_pipeline.tidy.shapes import PARTNER
 
 
@@ -30,27 +29,27 @@ def tidy_partners(raw: pl.DataFrame) -> Tidied:
     return tidy(raw, _PARTNERS)
 
 
-def _partner_columns(chunk: Chunk) -> dict[str, pl.Series]:
-    columns = simple_columns(chunk.items, PARTNERS)
-    ids = chunk.items.nested["externalIds"]
+def _partner_columns(records: Records) -> dict[str, pl.Series]:
+    columns = simple_columns(records.items, PARTNERS)
+    ids = records.items.nested["externalIds"]
     columns["enthuse_id"] = ids.text("enthuse")
     columns["just_giving_id"] = ids.text("justGiving", "justgiving")
     columns["london_marathon_id"] = ids.text("londonMarathon")
     return columns
 
 
-def _contact_rows(chunk: Chunk) -> Child:
-    contacts = chunk.items.nested["contacts"]
+def _contact_rows(records: Records) -> Child:
+    contacts = records.items.nested["contacts"]
     return Child(
         columns={
-            "position": positions(contacts),
+            "position": contacts.positions,
             "contact_id": contacts.text("id", "contactId"),
             "name": full_name(contacts),
             "email": contacts.text("email", "emailAddress"),
             "phone": contacts.text("phone", "phoneNumber", "mobile", "mobileNumber", "telephone"),
             "role": contacts.text("role", "jobTitle", "title", "position", "type"),
         },
-        parents=contacts.records,
+        parents=contacts.parents,
     )
 
 

@@ -1,8 +1,8 @@
 """Which answers fill which columns of a start list, and what nobody has a column for.
 
-What belongs here: telling questions apart, the questions file, and turning the long table of
-answers into columns of text. What doesn't: reading dates of birth (`birth_dates.py`), and the start
-list itself (`marts/`).
+What belongs here: finding questions, and turning the long table of answers into columns of text.
+What doesn't: the questions file (`questions_file.py`), reading dates of birth (`birth_dates.py`),
+and the start list itself (`marts/`).
 
 Questions are compared without case, spaces and punctuation, and `emergencyContactName` is the same
 as "Emergency contact name". An answer's `question_id` counts too, as it may be such a key.
@@ -10,37 +10,32 @@ as "Emergency contact name". An answer's `question_id` counts too, as it may be 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import polars as pl
-import yaml
 
-COLUMNS: Final = (
-    "first_name",
-    "last_name",
-    "email",
-    "phone",
-    "date_of_birth",
-    "gender",
-    "club",
-    "nationality",
-    "emergency_contact_name",
-    "emergency_contact_phone",
+from ldt_pipeline.tidy.questions_file import (
+    COLUMNS,
+    QuestionsFileError,
+    normalise,
+    read_questions_file,
 )
-"""The start list's columns that answers fill."""
 
-_DEFAULT: Final = Path(__file__).with_name("questions.yaml")
-_EXTENDS: Final = "extends"
-_MAPPING: Final = "columns"
+__all__ = [
+    "COLUMNS",
+    "Questions",
+    "QuestionsFileError",
+    "answers_to_columns",
+    "load_questions",
+    "normalise",
+    "unmapped_questions",
+]
 
-
-class QuestionsFileError(ValueError):
-    """A questions file that can't be used; the text says where, why and what is allowed."""
+_PACKAGED: Final = Path(__file__).with_name("questions.yaml")
 
 
 @dataclass(frozen=True)
@@ -68,14 +63,6 @@ class Questions:
         )
 
 
-def normalise(question: str) -> str:
-    """Give what counts of a question: its letters and digits, case folded."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", question).casefold())
-    return "".join(
-        letter for letter in folded if letter.isalnum() or unicodedata.category(letter)[0] == "M"
-    )
-
-
 def load_questions(path: Path | None) -> Questions:
     """Read a questions file; without a path, the packaged one.
 
@@ -87,18 +74,16 @@ def load_questions(path: Path | None) -> Questions:
     Raises:
         QuestionsFileError: The file can't be read, or doesn't say what it must.
     """
-    if path is None:
-        return Questions(_parse(_DEFAULT)[0])
-    columns, extends = _parse(path)
-    if not extends:
-        return Questions(columns)
-    taken = {normalise(question) for questions in columns.values() for question in questions}
-    defaults = _parse(_DEFAULT)[0]
+    file = read_questions_file(_PACKAGED if path is None else path)
+    if not file.extends_default:
+        return Questions(file.columns)
+    taken = {normalise(question) for questions in file.columns.values() for question in questions}
+    packaged = read_questions_file(_PACKAGED).columns
     return Questions(
         {
             column: (
-                *columns[column],
-                *(each for each in defaults[column] if normalise(each) not in taken),
+                *file.columns[column],
+                *(each for each in packaged[column] if normalise(each) not in taken),
             )
             for column in COLUMNS
         }
@@ -142,11 +127,14 @@ def unmapped_questions(answers: pl.DataFrame, questions: Questions) -> pl.DataFr
         answered first, then by question. One row per question, as it was first written.
     """
     given = pl.col("answer").str.strip_chars() != ""
+    normal = pl.coalesce("normal_question", "normal_id")
+    # Questions such as "???" have nothing that counts: each is its own.
+    same = pl.when(normal == "").then("question").otherwise(normal).alias("same")
     return (
         _matched(answers, questions)
         .with_columns(question=pl.coalesce("question", "question_id"))
         .filter(pl.col("column").is_null(), pl.col("question").is_not_null(), given)
-        .group_by(pl.coalesce("normal_question", "normal_id"), maintain_order=True)
+        .group_by(same, maintain_order=True)
         .agg(pl.col("question").first(), pl.len().cast(pl.Int64).alias("answers"))
         .select("question", "answers")
         .sort("answers", "question", descending=[True, False])
@@ -179,105 +167,3 @@ def _matched(answers: pl.DataFrame, questions: Questions) -> pl.DataFrame:
         column=pl.when(by_id).then("id_column").otherwise("column"),
         rank=pl.when(by_id).then("id_rank").otherwise("rank"),
     )
-
-
-def _parse(path: Path) -> tuple[dict[str, tuple[str, ...]], bool]:
-    """Read a file; give its questions by column, and whether it extends the packaged one."""
-    document = _load(path)
-    lines = _lines_of_columns(path)
-    if not isinstance(document, dict):
-        raise QuestionsFileError(
-            f"{path}: the file must be a mapping with `{_MAPPING}` and, if wanted, "
-            f"`{_EXTENDS}: default`."
-        )
-    top = cast("dict[Any, Any]", document)
-    for key in top:
-        if key not in {_EXTENDS, _MAPPING}:
-            raise QuestionsFileError(
-                f"{path}: `{key}` is not known at the top level; allowed are `{_MAPPING}` and "
-                f"`{_EXTENDS}`."
-            )
-    if top.get(_EXTENDS, "default") != "default":
-        raise QuestionsFileError(
-            f"{path}: `{_EXTENDS}` can only be `default`, for the packaged questions."
-        )
-    columns = top.get(_MAPPING)
-    if not isinstance(columns, dict):
-        raise QuestionsFileError(
-            f"{path}: `{_MAPPING}` must be a mapping from columns of the start list to questions."
-        )
-    named = cast("dict[Any, Any]", columns)
-    found: dict[str, tuple[str, ...]] = dict.fromkeys(COLUMNS, ())
-    for column, questions in named.items():
-        place = f"{path}, line {lines[column]}" if column in lines else str(path)
-        if column not in COLUMNS:
-            raise QuestionsFileError(
-                f"{place}: `{column}` is no column that answers can fill; allowed are "
-                f"{', '.join(COLUMNS)}."
-            )
-        found[column] = _questions_of(column, questions, place)
-    _expect_distinct(found, path, lines)
-    return found, _EXTENDS in top
-
-
-def _load(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise QuestionsFileError(
-            f"{path}: the questions file can't be read ({error.strerror})."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise QuestionsFileError(f"{path}: the questions file must be UTF-8 text.") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = "" if mark is None else f", line {mark.line + 1}"
-        raise QuestionsFileError(f"{path}{place}: not valid YAML: {error.problem}.") from error
-    except yaml.YAMLError as error:
-        raise QuestionsFileError(f"{path}: not valid YAML.") from error
-
-
-def _lines_of_columns(path: Path) -> dict[str, int]:
-    """Say in which line each column stands."""
-    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    if not isinstance(node, yaml.MappingNode):
-        return {}
-    return {
-        column.value: column.start_mark.line + 1
-        for key, value in node.value
-        if key.value == _MAPPING and isinstance(value, yaml.MappingNode)
-        for column, _ in value.value
-    }
-
-
-def _questions_of(column: str, questions: Any, place: str) -> tuple[str, ...]:
-    listed = cast("list[Any]", questions) if isinstance(questions, list) else [questions]
-    texts: list[str] = []
-    for question in listed:
-        if not isinstance(question, str):
-            raise QuestionsFileError(
-                f"{place}: `{column}` must be a question or a list of questions, as text; "
-                f"{question!r} is none (quote it, if it is meant so)."
-            )
-        if not normalise(question):
-            raise QuestionsFileError(
-                f"{place}: `{column}` has a question without any letter or digit."
-            )
-        texts.append(question)
-    return tuple(texts)
-
-
-def _expect_distinct(
-    columns: Mapping[str, tuple[str, ...]], path: Path, lines: Mapping[str, int]
-) -> None:
-    """Refuse a question under two columns."""
-    seen: dict[str, str] = {}
-    for column, questions in columns.items():
-        for question in questions:
-            other = seen.setdefault(normalise(question), column)
-            if other != column:
-                place = f"{path}, line {lines[column]}" if column in lines else str(path)
-                raise QuestionsFileError(
-                    f"{place}: the question {question!r} stands under both `{other}` and "
-                    f"`{column}`; one answer can fill only one column."
-                )

@@ -14,10 +14,11 @@ import polars as pl
 from ldt_pipeline.tables.tidy import RESERVED_ENTRY_GROUPS, RESERVED_ENTRY_TICKETS, TICKETS
 from ldt_pipeline.tidy.columns import first_of, simple_columns
 from ldt_pipeline.tidy.decode import Reader
-from ldt_pipeline.tidy.feed import Child, Chunk, Feed, tidy
+from ldt_pipeline.tidy.drift import Drift
+from ldt_pipeline.tidy.feed import Child, Feed, Records, tidy
 from ldt_pipeline.tidy.frames import Tidied
 from ldt_pipeline.tidy.items import Items
-from ldt_pipeline.tidy.json_values import json_type_of_text, read_items
+from ldt_pipeline.tidy.json_values import NotJsonError, json_type_of_text, read_items
 from ldt_pipeline.tidy.shapes import (
     RESERVED_ENTRY_GROUP,
     RESERVED_ENTRY_TICKET,
@@ -53,65 +54,65 @@ def tidy_tickets(raw: pl.DataFrame) -> Tidied:
     return tidy(raw, _TICKETS)
 
 
-def _group_columns(chunk: Chunk) -> dict[str, pl.Series]:
-    columns = simple_columns(chunk.items, RESERVED_ENTRY_GROUPS)
-    return columns | _context(chunk)
+def _group_columns(records: Records) -> dict[str, pl.Series]:
+    columns = simple_columns(records.items, RESERVED_ENTRY_GROUPS)
+    return columns | _context(records)
 
 
-def _context(chunk: Chunk) -> dict[str, pl.Series]:
+def _context(records: Records) -> dict[str, pl.Series]:
     return {
-        "event_id": first_of(chunk.items.text("eventId"), chunk.raw["event_id"]),
-        "read_at": chunk.raw["extracted_at"],
+        "event_id": first_of(records.items.text("eventId"), records.raw["event_id"]),
+        "read_at": records.raw["extracted_at"],
     }
 
 
-def _ticket_rows(chunk: Chunk) -> Child:
+def _ticket_rows(records: Records) -> Child:
     texts: list[bytes] = []
     parents: list[int] = []
     positions: list[int] = []
-    for parent, tickets in enumerate(chunk.items.values("tickets")):
+    for parent, tickets in enumerate(records.items.column("tickets").texts.to_list()):
         for position, text in enumerate(_tickets_in(tickets)):
             if text != "null":
                 texts.append(text.encode())
                 parents.append(parent)
                 positions.append(position)
-    rows = [chunk.rows[parent] for parent in parents]
-    items = _read_tickets(texts, rows, chunk)
+    rows = [records.rows[parent] for parent in parents]
+    items = _read_tickets(texts, rows, records.drift)
     price = items.nested["price"]
     ticket = items.nested["ticket"]
-    return Child(
-        columns={
-            "position": pl.Series(positions, dtype=pl.Int32),
-            "ticket_id": first_of(items.text("ticketId", "id"), ticket.text("id")),
-            "title": first_of(
-                items.text("title", "ticketTitle", "name", "label"), ticket.text("title", "name")
-            ),
-            "price_amount": first_of(price.amount("amount", "value"), items.amount("amount")),
-            "price_currency": first_of(
-                price.text("currency", "currencyCode"), items.text("currency", "currencyCode")
-            ),
-            "details": pl.Series([str(text, "utf-8") for text in texts], dtype=pl.String),
-        },
-        parents=parents,
-    )
+    columns = {
+        "position": pl.Series(positions, dtype=pl.Int32),
+        "ticket_id": first_of(items.text("ticketId", "id"), ticket.text("id")),
+        "title": first_of(
+            items.text("title", "ticketTitle", "name", "label"), ticket.text("title", "name")
+        ),
+        "price_amount": first_of(price.amount("amount", "value"), items.amount("amount")),
+        "price_currency": first_of(
+            price.text("currency", "currencyCode"), items.text("currency", "currencyCode")
+        ),
+        "details": pl.Series([str(text, "utf-8") for text in texts], dtype=pl.String),
+    }
+    items.report(records.drift, rows)
+    return Child(columns, parents=pl.Series(parents, dtype=pl.UInt32))
 
 
 def _tickets_in(text: str | None) -> list[str]:
     """Give the texts of a group's tickets; one that is no list is a list of one."""
     if text is None:
         return []
-    return read_items(text) if json_type_of_text(text) == "array" else [text]
+    if json_type_of_text(text) != "array":
+        return [text]
+    try:
+        return read_items(text)
+    except NotJsonError:
+        return []  # nested too deeply to have been read before
 
 
-def _read_tickets(texts: list[bytes], rows: list[int], chunk: Chunk) -> Items:
-    reader = Reader(RESERVED_ENTRY_TICKET, chunk.drift)
-    wrapped = [_as_object(text) for text in texts]
-    suspects = [rb"\u0000" in text for text in texts]
-    decoded = reader.read(wrapped, rows, suspects)
+def _read_tickets(texts: list[bytes], rows: list[int], drift: Drift) -> Items:
+    decoded = Reader(RESERVED_ENTRY_TICKET, drift).read([_as_object(text) for text in texts], rows)
     empty: Any = decoded.layout.structs[RESERVED_ENTRY_TICKET.path]()
-    items = Items(RESERVED_ENTRY_TICKET, chunk.drift)
-    structs = [empty if struct is None else struct for struct in decoded.structs]
-    items.add(structs, rows, decoded.layout)
+    items = Items(RESERVED_ENTRY_TICKET)
+    items.add([empty if each is None else each for each in decoded.structs], decoded.layout)
     return items
 
 
@@ -122,8 +123,8 @@ def _as_object(text: bytes) -> bytes:
     return msgspec.json.encode({RESERVED_ENTRY_TICKET.bare: msgspec.Raw(text)})
 
 
-def _ticket_columns(chunk: Chunk) -> dict[str, pl.Series]:
-    items = chunk.items
+def _ticket_columns(records: Records) -> dict[str, pl.Series]:
+    items = records.items
     price = items.nested["price"]
     columns = simple_columns(items, TICKETS)
     columns |= {
@@ -137,9 +138,9 @@ def _ticket_columns(chunk: Chunk) -> dict[str, pl.Series]:
         "used_capacity": items.whole("usedCapacity", "sold", "soldCount", "quantitySold", "used"),
         "sale_starts_at": items.instant(*SALE_START_KEYS),
         "sale_ends_at": items.instant(*SALE_END_KEYS),
-        "details": chunk.raw["record"].cast(pl.String),
+        "details": records.raw["record"].cast(pl.String),
     }
-    return columns | _context(chunk)
+    return columns | _context(records)
 
 
 _GROUPS: Final = Feed(

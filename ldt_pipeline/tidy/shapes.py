@@ -24,10 +24,11 @@ class Shape:
     Attributes:
         path: Where it stands in the record, as drift names it: "" for the record itself.
         usual: Keys in the order in which they usually come (the fast reader depends on it).
-        rare: Other names for them, and harmless keys that nothing reads.
+        rare: Other names for them.
+        ignored: Harmless keys that nothing reads.
         whole: Those of the keys whose values are kept as they are, as JSON text.
         nested: Shapes of objects, or of the objects in lists, under one of the keys.
-        bare: The key that a value stands for which is no object, such as a tag's name.
+        bare: The key that a value stands for which is no object, such as a tag's name: a usual one.
         bare_email: The same for a text with an @ in it.
         is_mapping: Whether an object here may be a dictionary of questions and answers.
     """
@@ -35,6 +36,7 @@ class Shape:
     path: str
     usual: tuple[str, ...]
     rare: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     whole: frozenset[str] = frozenset()
     nested: tuple[Shape, ...] = ()
     bare: str | None = None
@@ -49,7 +51,12 @@ class Shape:
     @cached_property
     def known(self) -> frozenset[str]:
         """All keys that are no drift."""
-        return frozenset((*self.usual, *self.rare))
+        return frozenset((*self.usual, *self.rare, *self.ignored))
+
+    @cached_property
+    def read(self) -> frozenset[str]:
+        """Those of the keys that something may read."""
+        return self.known - frozenset(self.ignored)
 
     @cached_property
     def nested_by_key(self) -> dict[str, Shape]:
@@ -75,10 +82,8 @@ QUESTION_ID_KEYS: Final = ("id", "questionId", "fieldId", "key")
 FIELD: Final = Shape(
     path="fields[]",
     usual=("id", "label", "value"),
-    rare=(
-        *("question", "name", "title", "key", "answer", "values", "questionId", "fieldId"),
-        *("type", "fieldType", "required", "order", "position", "options"),
-    ),
+    rare=(*("question", "name", "title", "key", "answer", "values", "questionId", "fieldId"),),
+    ignored=("type", "fieldType", "required", "order", "position", "options"),
     bare="value",
     is_mapping=True,
 )
@@ -86,17 +91,18 @@ WAVE_START_KEYS: Final = ("startsAt", "startTime", "startDate", "startDateTime",
 WAVE: Final = Shape(
     path="waves[]",
     usual=("id", "name"),
-    rare=("waveId", "title", "label", *WAVE_START_KEYS, "endTime", "endDate", "end", "capacity"),
+    rare=("waveId", "title", "label", *WAVE_START_KEYS),
+    ignored=("endTime", "endDate", "end", "capacity"),
     bare="name",
 )
 BOOKER: Final = Shape(
     path="booker",
-    usual=("id", "firstName", "lastName", "email", "phone"),
+    usual=("id", "firstName", "lastName", "name", "email", "phone"),
     rare=(
-        *("userId", "bookerId", "name", "fullName", "givenName", "familyName", "surname"),
-        *("emailAddress", "phoneNumber", "mobile", "mobileNumber", "telephone", "type"),
-        *("address", "country", "locale", "language"),
+        *("userId", "bookerId", "fullName", "givenName", "familyName", "surname"),
+        *("emailAddress", "phoneNumber", "mobile", "mobileNumber", "telephone"),
     ),
+    ignored=("type", "address", "country", "locale", "language"),
     bare="name",
     bare_email="email",
 )
@@ -106,7 +112,8 @@ def _price(path: str) -> Shape:
     return Shape(
         path=path,
         usual=("amount", "currency"),
-        rare=("value", "currencyCode", "formatted", "displayValue"),
+        rare=("value", "currencyCode"),
+        ignored=("formatted", "displayValue"),
         bare="amount",
     )
 
@@ -119,21 +126,24 @@ TICKET_PRICE: Final = _price("originalTicketPrice")
 MARKETING_OPT_IN: Final = Shape(
     path="partnerMarketingOptIns[]",
     usual=("partnerId", "partnerName", "optedIn"),
-    rare=("id", "name", "partner", "optIn", "optInStatus", "value", "consent", "label", "text"),
+    rare=("id", "name", "partner", "optIn", "optInStatus", "value", "consent", "label"),
+    ignored=("text",),
     nested=(Shape(path="partnerMarketingOptIns[].partner", usual=("id", "name"), bare="name"),),
     bare="partnerName",
 )
 TAG: Final = Shape(
     path="tags[]",
     usual=("name",),
-    rare=("label", "title", "value", "id", "color", "colour"),
+    rare=("label", "title", "value", "id"),
+    ignored=("color", "colour"),
     bare="name",
 )
 STATUS_TIME_KEYS: Final = ("at", "date", "timestamp", "updatedAt", "createdAt", "changedAt", "time")
 STATUS: Final = Shape(
     path="statusDetails[]",
     usual=("status", "reason"),
-    rare=(*STATUS_TIME_KEYS, "type", "name", "code", "message", "description", "note", "id"),
+    rare=(*STATUS_TIME_KEYS, "type", "name", "code", "message", "description", "note"),
+    ignored=("id",),
     bare="status",
 )
 DISTANCE: Final = Shape(
@@ -155,17 +165,12 @@ _ENTRY_SHAPES: Final = (
     DISTANCE,
     GROUP_PARTNER_IDS,
 )
-_ENTRY_WHOLE: Final = frozenset(
-    {
-        *("bookingCodesUsed", "tracking", "course", "eventLocation"),
-        *("raceDayDetails", "resultSubmission"),
-    }
-)
+_ENTRY_WHOLE: Final = frozenset({"bookingCodesUsed", "tracking", "course", "eventLocation"})
 
 PARTICIPANT: Final = Shape(
     path="",
     usual=(*_keys(PARTICIPANTS), "fields"),
-    whole=_ENTRY_WHOLE,
+    whole=_ENTRY_WHOLE | {"raceDayDetails", "resultSubmission"},
     nested=_ENTRY_SHAPES,
 )
 APPLICATION: Final = Shape(
@@ -181,8 +186,9 @@ CONTACT: Final = Shape(
     rare=(
         *("contactId", "fullName", "firstName", "lastName", "givenName", "familyName", "surname"),
         *("emailAddress", "phoneNumber", "mobile", "mobileNumber", "telephone"),
-        *("type", "title", "jobTitle", "position", "isPrimary", "primary"),
+        *("type", "title", "jobTitle", "position"),
     ),
+    ignored=("isPrimary", "primary"),
     bare="name",
     bare_email="email",
 )
@@ -198,10 +204,8 @@ RESERVED_ENTRY_TICKET_PRICE: Final = _price("tickets[].price")
 RESERVED_ENTRY_TICKET: Final = Shape(
     path="tickets[]",
     usual=("ticketId", "title", "price"),
-    rare=(
-        *("id", "name", "ticketTitle", "label", "ticket", "amount", "currency", "currencyCode"),
-        *("discount", "maxCapacity", "usedCapacity", "capacity", "quantity", "enabled"),
-    ),
+    rare=(*("id", "name", "ticketTitle", "label", "ticket", "amount", "currency", "currencyCode"),),
+    ignored=("discount", "maxCapacity", "usedCapacity", "capacity", "quantity", "enabled"),
     nested=(
         RESERVED_ENTRY_TICKET_PRICE,
         Shape(path="tickets[].ticket", usual=("id", "title"), rare=("name",), bare="id"),
@@ -211,7 +215,7 @@ RESERVED_ENTRY_TICKET: Final = Shape(
 RESERVED_ENTRY_GROUP: Final = Shape(
     path="",
     usual=(*_keys(RESERVED_ENTRY_GROUPS), "tickets"),
-    rare=("createdAt", "updatedAt"),
+    ignored=("createdAt", "updatedAt"),
     whole=frozenset({"settings", "tickets"}),
 )
 
@@ -235,7 +239,7 @@ TICKET: Final = Shape(
         *("capacity", "totalCapacity", "quantity", "sold", "soldCount", "used", "quantitySold"),
         *SALE_START_KEYS[1:],
         *SALE_END_KEYS[1:],
-        *("createdAt", "updatedAt", "eventName", "raceName", "type"),
     ),
+    ignored=("createdAt", "updatedAt", "eventName", "raceName", "type"),
     nested=(PRICE,),
 )

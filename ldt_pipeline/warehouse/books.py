@@ -97,18 +97,25 @@ def rejected_count(connection: duckdb.DuckDBPyConnection, entity: str) -> int:
 def quiet_instant(
     connection: duckdb.DuckDBPyConnection, entity: str, at_most: dt.datetime
 ) -> dt.datetime:
-    """Give an instant, not after `at_most`, around which nothing was created.
+    """Give the latest instant, not after `at_most`, around which nothing was created for a second.
 
     The API may count a record that was created at just the instant that is asked for, or not.
     """
-    second = dt.timedelta(seconds=1)
-    moment = at_most
-    while connection.execute(
-        f"SELECT count(*) FROM tidy.{entity} WHERE created_at BETWEEN ? AND ?",
-        [moment - second, moment + second],
-    ).fetchall()[0][0]:
-        moment -= 3 * second
-    return moment
+    rows = connection.execute(
+        f"""
+        SELECT max(least(until - INTERVAL 1 SECOND, $at_most))
+        FROM (
+            SELECT created_at AS since, lead(created_at) OVER (ORDER BY created_at) AS until
+            FROM (
+                SELECT created_at FROM tidy.{entity}
+                WHERE created_at <= $at_most + INTERVAL 1 SECOND
+                UNION ALL VALUES ('-infinity'::TIMESTAMPTZ), ($at_most + INTERVAL 2 SECOND)
+            )
+        ) WHERE since < least(until - INTERVAL 1 SECOND, $at_most) - INTERVAL 1 SECOND
+        """,
+        {"at_most": at_most},
+    ).fetchall()
+    return rows[0][0]
 
 
 def rejected_records(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.tables import TABLES, Table
 from ldt_pipeline.warehouse.read import relation
 
@@ -115,7 +115,10 @@ def _completeness() -> list[Check]:
                 SELECT coalesce(sum(CASE WHEN agrees THEN 0
                     ELSE greatest(abs(api_total - held), 1) END), 1)::BIGINT
                 FROM ops.comparisons WHERE feed = '{feed.name}'""",
-            offence="more or fewer are held than the API says it has; `ldt sync` reconciles them",
+            offence=(
+                f"{feed.name} more or fewer are held than the API says it has, or it was never "
+                "asked; `ldt sync` puts that right"
+            ),
         )
         for feed in CHANGE_FEEDS
     ]
@@ -187,6 +190,23 @@ _REFERENCES: tuple[Check, ...] = (
             ) AS live FULL JOIN marts.start_list USING (participant_id)
             WHERE live.participant_id IS NULL OR start_list.participant_id IS NULL""",
         offence="participants are missing from the list or should not be in it",
+    ),
+    *(
+        Check(
+            table="events",
+            name=f"{feed.name}_are_read",
+            is_structural=True,
+            description=f"The {feed.name} of each event have been read.",
+            query=f"""
+                SELECT count(*) FROM (
+                    SELECT event_id FROM tidy.participants
+                    UNION SELECT event_id FROM tidy.applications
+                ) WHERE event_id <> '' AND event_id NOT IN (
+                    SELECT partition FROM ops.load_log WHERE feed = '{feed.name}'
+                )""",
+            offence=f"events are new and their {feed.name} have not been read yet",
+        )
+        for feed in SNAPSHOT_FEEDS
     ),
     Check(
         table="partner_allocations",

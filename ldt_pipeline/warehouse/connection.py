@@ -40,6 +40,8 @@ def open_warehouse(
         OutdatedWarehouseError: It was made by another version: rebuild it from raw.
     """
     with warehouse_lock(path, wait_seconds=wait_seconds), connect(path) as connection:
+        # DuckDB makes files that everybody may read; these hold personal data.
+        path.chmod(0o600)
         create_or_check(connection)
         yield connection
 

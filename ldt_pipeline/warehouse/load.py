@@ -7,6 +7,7 @@ with the rows. What doesn't: what a record means (`tidy/`) and which version win
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -73,12 +74,12 @@ def load_pending(
     loaded = Loaded()
     for chunk in _chunks(pending(connection, store)):
         with transaction(connection):
-            for batch in _batches(store, chunk):
-                rejected = _load_batch(connection, batch)
-                loaded.records += batch.frame.height
-                loaded.rejected += rejected
+            for batch in _one_ahead(_batches(store, chunk)):
+                _load_batch(connection, batch)
+                loaded.records += batch.records
+                loaded.rejected += batch.tidied.rejected.height if batch.tidied else 0
                 if progress:
-                    progress(batch.frame.height)
+                    progress(batch.records)
             _log(connection, chunk)
         loaded.extracts += len(chunk)
     return loaded
@@ -86,10 +87,13 @@ def load_pending(
 
 @dataclass(frozen=True, kw_only=True)
 class _Batch:
+    """Records of one entity, read and tidied; or tombstones, with `id` and `deleted_at`."""
+
     entity: str
-    is_deletions: bool
-    frame: pl.DataFrame
+    records: int
     manifests: Mapping[str, Manifest]
+    tidied: Tidied | None
+    tombstones: pl.DataFrame | None
 
 
 def _chunks(manifests: list[Manifest]) -> Iterator[list[Manifest]]:
@@ -120,17 +124,32 @@ def _batches(store: RawStore, manifests: list[Manifest]) -> Iterator[_Batch]:
             frames.append(frame)
             height += frame.height
             if height >= _BATCH_RECORDS:
-                yield _Batch(
-                    entity=entity,
-                    is_deletions=is_deletions,
-                    frame=pl.concat(frames),
-                    manifests=by_id,
-                )
+                yield _batch(entity, is_deletions, frames, by_id)
                 frames, height = [], 0
         if frames:
-            yield _Batch(
-                entity=entity, is_deletions=is_deletions, frame=pl.concat(frames), manifests=by_id
-            )
+            yield _batch(entity, is_deletions, frames, by_id)
+
+
+def _batch(
+    entity: str, is_deletions: bool, frames: list[pl.DataFrame], manifests: Mapping[str, Manifest]
+) -> _Batch:
+    raw = pl.concat(frames)
+    return _Batch(
+        entity=entity,
+        records=raw.height,
+        manifests=manifests,
+        tidied=None if is_deletions else _TIDY[entity](raw),
+        tombstones=_tombstones(entity, raw) if is_deletions else None,
+    )
+
+
+def _one_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Give batches while a thread makes the next one: DuckDB and Python each have a core then."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tidy") as thread:
+        upcoming = thread.submit(next, batches, None)
+        while (batch := upcoming.result()) is not None:
+            upcoming = thread.submit(next, batches, None)
+            yield batch
 
 
 def _frames(store: RawStore, manifests: Iterable[Manifest]) -> Iterator[pl.DataFrame]:
@@ -160,11 +179,12 @@ def _raw_frame(manifest: Manifest, records: list[bytes], before: int) -> pl.Data
     )
 
 
-def _load_batch(connection: duckdb.DuckDBPyConnection, batch: _Batch) -> int:
-    if batch.is_deletions:
-        _load_tombstones(connection, batch)
-        return 0
-    tidied = _TIDY[batch.entity](batch.frame)
+def _load_batch(connection: duckdb.DuckDBPyConnection, batch: _Batch) -> None:
+    if batch.tombstones is not None:
+        _insert(connection, "ops.tombstones", batch.tombstones)
+    tidied = batch.tidied
+    if tidied is None:
+        return
     partitions = {name: each.partition for name, each in batch.manifests.items()}
     upsert(connection, table(batch.entity), tidied.tables, partitions)
     feeds = {name: each.feed for name, each in batch.manifests.items()}
@@ -177,7 +197,6 @@ def _load_batch(connection: duckdb.DuckDBPyConnection, batch: _Batch) -> int:
     if not tidied.drift.is_empty():
         drift = tidied.drift.with_columns(feed=pl.lit(_feed_of(batch.entity)))
         _insert(connection, "ops.drift", drift)
-    return tidied.rejected.height
 
 
 def _feed_of(entity: str) -> str:
@@ -189,13 +208,12 @@ def _insert(connection: duckdb.DuckDBPyConnection, target: str, frame: pl.DataFr
         connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM rows_to_insert")
 
 
-def _load_tombstones(connection: duckdb.DuckDBPyConnection, batch: _Batch) -> None:
-    ids = batch.frame.select(
-        entity=pl.lit(batch.entity),
+def _tombstones(entity: str, raw: pl.DataFrame) -> pl.DataFrame:
+    return raw.select(
+        entity=pl.lit(entity),
         id=pl.col("record").cast(pl.String).str.json_path_match("$.id"),
         deleted_at=pl.col("extracted_at"),
     )
-    _insert(connection, "ops.tombstones", ids)
 
 
 def _log(connection: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:

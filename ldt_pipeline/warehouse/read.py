@@ -79,27 +79,26 @@ def live_counts_by(connection: duckdb.DuckDBPyConnection, name: str, column: str
     return dict(rows)
 
 
-def live_ids(
+def hashes(
     connection: duckdb.DuckDBPyConnection, name: str, column: str | None = None, value: str = ""
-) -> set[str]:
-    """Give the ids of live records, all or those where a column has a value."""
+) -> dict[str | int, int]:
+    """Give the hash of the version that we hold of each live record.
+
+    All of them, or those where a column has a value.
+    """
     key = table(name).key[0]
-    query = f'SELECT "{key}" FROM ({relation(table(name))}) WHERE deleted_at IS NULL'
+    query = f"""
+        SELECT stored."{key}", stored._record_hash
+        FROM tidy.{name} AS stored
+        WHERE NOT EXISTS (
+            SELECT 1 FROM ops.tombstones WHERE tombstones.entity = '{name}'
+                AND tombstones.id = stored."{key}" AND tombstones.deleted_at >= stored._seen_at
+        )"""
     if column is not None:
-        rows = connection.execute(f'{query} AND "{column}" = ?', [value]).fetchall()
+        rows = connection.execute(f'{query} AND stored."{column}" = ?', [value]).fetchall()
     else:
         rows = connection.execute(query).fetchall()
-    return {row[0] for row in rows}
-
-
-def hashes(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str | int, set[int]]:
-    """Give the hash of the version that we hold of each live record."""
-    key = table(name).key[0]
-    gone = f"SELECT id FROM ops.tombstones WHERE entity = '{name}' AND deleted_at >= _seen_at"
-    rows = connection.execute(
-        f'SELECT "{key}", _record_hash FROM tidy.{name} WHERE "{key}" NOT IN ({gone})'
-    ).fetchall()
-    return {row[0]: {row[1]} for row in rows}
+    return dict(rows)
 
 
 def _quoted(names: Sequence[str]) -> str:
@@ -112,7 +111,6 @@ __all__ = [
     "hashes",
     "live_count",
     "live_counts_by",
-    "live_ids",
     "read_table",
     "relation",
     "stored_columns",

@@ -13,8 +13,9 @@ import pytest
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import PUBLISH
 from ldt_pipeline.home import open_instance
-from ldt_pipeline.runner import RunFailedError, Runner, release_dead_runs
+from ldt_pipeline.runner import RunFailedError, Runner, rebuild, release_dead_runs
 from ldt_pipeline.settings import load_settings
+from ldt_pipeline.tables import TABLES
 from ldt_pipeline_tests.defs.conftest import run_sync
 
 pytestmark = pytest.mark.slow
@@ -102,6 +103,35 @@ def sandbox_faults(**rates: float):
     from ldt_pipeline.sandbox import Faults
 
     return Faults(rates=rates)
+
+
+def test_a_rebuild_needs_no_api_and_gives_the_same_tables(
+    synced, account, sandbox, monkeypatch
+) -> None:
+    account.delete_participant(sorted(account.participant_ids())[7])
+    account.update_participant(sorted(account.participant_ids())[9], bib_number="B2")
+    run_sync(synced)
+    before = everything_published()
+    monkeypatch.delenv("LDT_API_KEY")
+    sandbox.clear_requests()
+    rebuild(load_settings(), defs, synced, lambda _: None)
+    assert sandbox.requests == []
+    assert everything_published() == before
+
+
+def everything_published() -> dict[str, list[tuple]]:
+    return {name: published(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
+
+
+def test_a_rebuild_of_half_a_first_load_is_not_published(synced) -> None:
+    """Raw data that was never complete can't be published by rebuilding it."""
+    for path in load_settings().raw_dir.glob("participants/*/*.manifest.json"):
+        path.unlink()
+        break
+    inode = load_settings().published_path.stat().st_ino
+    with pytest.raises(RunFailedError, match="than the API says"):
+        rebuild(load_settings(), defs, synced, lambda _: None)
+    assert load_settings().published_path.stat().st_ino == inode
 
 
 def test_a_killed_command_does_not_keep_its_place_in_a_pool(synced) -> None:

@@ -1,0 +1,51 @@
+"""The command line: `ldt`.
+
+What belongs in this package: arguments, what is shown, and turning errors into one sentence, with
+a module for each command. What doesn't: doing the work (`runner.py` and the core).
+
+`main` imports nothing heavy: `ldt --help` is for people who wait. Commands import what they need
+when they run.
+"""
+
+from __future__ import annotations
+
+import click
+
+from ldt_pipeline.cli.check import check
+from ldt_pipeline.cli.command import VERBOSE, prepare_streams
+from ldt_pipeline.cli.demo import demo
+from ldt_pipeline.cli.lists import allocations, start_list
+from ldt_pipeline.cli.rebuild import rebuild
+from ldt_pipeline.cli.sandbox import sandbox
+from ldt_pipeline.cli.sync import sync
+
+__all__ = ["main"]
+
+
+class _CommandsInOrder(click.Group):
+    """Lists commands in the order in which people meet them, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
+@click.group(
+    cls=_CommandsInOrder,
+    params=[VERBOSE],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="ldt-pipeline", prog_name="ldt")
+def main() -> None:
+    """Start lists and partner allocations from the Let's Do This API.
+
+    New here? `ldt demo` shows all of it on made-up people, without an account. With one: put
+    LDT_API_KEY into the environment or into .env, then `ldt check`, then `ldt sync`.
+
+    Exit status: 0 done; 1 failed, with the reason on stderr; 2 wrong usage.
+    """
+    prepare_streams()
+
+
+for _command in (demo, check, sync, start_list, allocations, rebuild, sandbox):
+    main.add_command(_command)

@@ -1,0 +1,171 @@
+"""`ldt check`: is everything in place: settings, key, API, and what we believe of the API?
+
+What belongs here: the command, and the order of its questions. What doesn't: asking the API
+(`probes.py`), reading the key (`key_claims.py`) and the contract check itself (`api/contract.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from ldt_pipeline.cli.command import Command, CommandError
+from ldt_pipeline.cli.lines import Line, Mark, show
+from ldt_pipeline.cli.text import counted
+
+if TYPE_CHECKING:
+    from ldt_pipeline.settings import Settings
+
+_SOON = dt.timedelta(days=14)
+
+
+@click.command(
+    "check",
+    cls=Command,
+    short_help="See whether settings, key and API are as they should be.",
+    examples=("ldt check", "ldt check --document openapi.json"),
+    failures="a line has a ✗",
+    done="nothing has a ✗; lines with a ! are worth a look",
+)
+@click.option(
+    "--document",
+    metavar="URL_OR_FILE",
+    help="The API's OpenAPI document: an address, or a JSON or YAML file. By default it is asked "
+    "of the API's own host, and its absence is no failure then.",
+)
+def check(document: str | None) -> None:
+    """See whether settings, key and API are as they should be.
+
+    It shows whose key it is and until when it is good, asks each list for one record, and compares
+    the API's OpenAPI document with what the pipeline takes the API to be; each difference says
+    what to change. Nothing is stored, and the document is fetched without the key.
+    """
+    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    count = failed = 0
+    for line in _lines(settings, document):
+        show(line)
+        count += 1
+        failed += line.mark == "✗"
+    if failed:
+        raise CommandError(f"{failed} of {counted(count, 'line')} failed: see those with a ✗.")
+
+
+def _lines(settings: Settings, document: str | None) -> Iterator[Line]:
+    yield from _settings_lines(settings)
+    api_key = settings.api_key.get_secret_value() if settings.api_key else None
+    is_usable = True
+    for line in _key_lines(settings, api_key):
+        yield line
+        is_usable = is_usable and line.mark != "✗"
+    if api_key is not None and is_usable:
+        from ldt_pipeline.cli.probes import probe  # noqa: PLC0415
+
+        yield from probe(settings, api_key)
+    else:
+        yield Line("·", "API", "not asked, as there is no usable key")
+    yield from _contract_lines(settings, document)
+
+
+def _settings_lines(settings: Settings) -> Iterator[Line]:
+    from ldt_pipeline.tidy import QuestionsFileError, load_questions  # noqa: PLC0415
+
+    yield Line("✓", "settings", f"the API is {settings.api_base_url}")
+    yield Line("✓", "data folder", str(settings.data_dir))
+    try:
+        load_questions(settings.questions_file)
+    except QuestionsFileError as error:
+        yield Line("✗", "questions file", str(error))
+    else:
+        shown = settings.questions_file or "the one that comes with the pipeline"
+        yield Line("✓", "questions file", str(shown))
+
+
+def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
+    from ldt_pipeline.cli.key_claims import is_sendable, read_claims  # noqa: PLC0415
+    from ldt_pipeline.settings import SettingsError  # noqa: PLC0415
+
+    if api_key is None:
+        try:
+            settings.require_api_key()
+        except SettingsError as error:
+            yield Line("✗", "key", str(error))
+        return
+    if not is_sendable(api_key):
+        yield Line(
+            "✗", "key", "LDT_API_KEY holds a blank, a line break or another character that no key "
+            "has. Copy it once more, as a whole and without quotes.",
+        )  # fmt: skip
+        return
+    claims = read_claims(api_key)
+    if claims is None:
+        yield Line(
+            "!", "key", "LDT_API_KEY is no JSON Web Token, as the API's keys are: it may have been "
+            "cut off when it was copied.",
+        )  # fmt: skip
+        return
+    yield Line("✓", "key", f"of {claims.organiser}")
+    yield _expiry_line(claims.expires_at, dt.datetime.now(dt.UTC))
+
+
+def _expiry_line(expires_at: dt.datetime | None, now: dt.datetime) -> Line:
+    if expires_at is None:
+        return Line("✓", "key's expiry", "it names none")
+    shown = f"{expires_at:%Y-%m-%d %H:%M} UTC"
+    advice = "create a new one under settings / credentials in your Let's Do This account"
+    if expires_at <= now:
+        return Line("✗", "key's expiry", f"the key expired on {shown}: {advice}")
+    if expires_at - now < _SOON:
+        return Line("!", "key's expiry", f"the key expires soon, on {shown}: {advice}")
+    return Line("✓", "key's expiry", shown)
+
+
+def _contract_lines(settings: Settings, document: str | None) -> Iterator[Line]:
+    from ldt_pipeline.api.contract import (  # noqa: PLC0415
+        ContractError,
+        compare,
+        document_address,
+        load_document,
+    )
+
+    source = document or document_address(settings.api_base_url)
+    try:
+        differences = compare(load_document(source), also_read=_also_read())
+    except ContractError as error:
+        if document is not None:
+            yield Line("✗", "OpenAPI document", str(error))
+        else:
+            yield Line(
+                "!", "OpenAPI document", f"{error} Download it from the top of the API's reference "
+                "page, and give it with --document.",
+            )  # fmt: skip
+        return
+    marks: dict[str, Mark] = {"error": "✗", "warning": "!", "info": "·"}
+    counts = dict.fromkeys(marks.values(), 0)
+    for difference in differences:
+        counts[marks[difference.severity]] += 1
+    yield Line(
+        "✓", "OpenAPI document", "agrees with the catalogue in all that was compared"
+        if not differences
+        else f"compared: {counted(counts['✗'], 'error')}, {counted(counts['!'], 'warning')}, "
+        f"{counted(counts['·'], 'note')}",
+    )  # fmt: skip
+    for difference in differences:
+        yield Line(marks[difference.severity], "OpenAPI document", difference.sentence)
+
+
+def _also_read() -> dict[str, frozenset[str]]:
+    """Give the properties that the tidy transforms read under names the registry doesn't have."""
+    from ldt_pipeline.tidy import shapes  # noqa: PLC0415
+
+    return {
+        "participant": shapes.PARTICIPANT.known,
+        "application": shapes.APPLICATION.known,
+        "partner": shapes.PARTNER.known,
+        "reserved entry group": shapes.RESERVED_ENTRY_GROUP.known,
+        "ticket": shapes.TICKET.known,
+    }

@@ -1,0 +1,180 @@
+"""What all commands share: `--verbose`, and errors as one sentence with an exit status.
+
+What belongs here: which errors are ours to explain, and keeping the key out of what is printed.
+What doesn't: the texts of those errors; they are written where they are raised.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ldt_pipeline.cli.text import one_line, without_secrets
+
+_VERBOSE = "ldt_pipeline.verbose"
+
+_EXPLAINED = frozenset(
+    {
+        "ApiError",
+        "ChecksFailedError",
+        "CommandError",
+        "ContractError",
+        "DamagedExtractError",
+        "OutdatedWarehouseError",
+        "QuestionsFileError",
+        "RunFailedError",
+        "SettingsError",
+        "WarehouseBusyError",
+    }
+)
+"""Our errors whose text is a sentence for the person at the terminal. By name: importing them
+would make every command as slow as the slowest."""
+
+_WHAT_TO_DO = {
+    errno.ENOSPC: "Free some space, then run it again: nothing that was finished is lost.",
+    errno.EDQUOT: "Free some space, then run it again: nothing that was finished is lost.",
+    errno.EACCES: "Give yourself the right to it, or set LDT_DATA_DIR to another folder.",
+    errno.EPERM: "Give yourself the right to it, or set LDT_DATA_DIR to another folder.",
+    errno.EROFS: "Set LDT_DATA_DIR to a folder that can be written.",
+    errno.EADDRINUSE: "Choose another port with --port, or none to get a free one.",
+}
+
+
+class CommandError(Exception):
+    """A command can't do what was asked of it; the text says why, in one sentence."""
+
+
+class _Failure(click.ClickException):
+    """What click shows of an error of ours."""
+
+    exit_code = 1
+
+
+class _Interruption(click.ClickException):
+    """What click shows after Ctrl-C."""
+
+    exit_code = 130  # 128 + SIGINT, as shells have it
+
+
+def _note_verbose(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[_VERBOSE] = True  # shared by the group's context and the command's
+
+
+VERBOSE = click.Option(
+    ["--verbose"],
+    is_flag=True,
+    expose_value=False,
+    callback=_note_verbose,
+    help="Show the traceback of an error, and what libraries warn of.",
+)
+
+
+class Command(click.Command):
+    """A command with `--verbose`, whose help teaches, and whose errors are one sentence on stderr.
+
+    `examples` are command lines, `failures` the reasons for exit status 1, and `done` what 0 means.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        examples: Sequence[str],
+        failures: str,
+        done: str = "done",
+        ends_by_interruption: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(VERBOSE)
+        self._examples = examples
+        self._statuses = {
+            "0": done,
+            "1": f"{failures}; one sentence on stderr says why",
+            "2": "wrong usage",
+        }
+        if not ends_by_interruption:
+            self._statuses["130"] = "interrupted by Ctrl-C"
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write examples and exit statuses below the options."""
+        del ctx
+        with formatter.section("Examples"):
+            for example in self._examples:
+                formatter.write(f"{' ' * formatter.current_indent}{example}\n")
+        with formatter.section("Exit status"):
+            formatter.write_dl(list(self._statuses.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        verbose = bool(ctx.meta.get(_VERBOSE))
+        _set_noise(verbose)
+        with _explaining(verbose=verbose):
+            return super().invoke(ctx)
+
+
+def prepare_streams() -> None:
+    """Let text go out whatever the terminal's encoding is: a name must not end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _set_noise(verbose: bool) -> None:
+    """Keep libraries from writing between our lines; their records are in Dagster's own."""
+    import logging  # noqa: PLC0415
+    import warnings  # noqa: PLC0415
+
+    if not verbose:
+        warnings.simplefilter("ignore")
+        logging.lastResort = None
+        for name in ("dagster", "alembic", "urllib3", "asyncio", "aiohttp"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+@contextmanager
+def _explaining(*, verbose: bool) -> Generator[None]:
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise  # click's own: wrong usage, --help, and a reader that has had enough (`| head`)
+    except BaseException as error:
+        if isinstance(error, SystemExit | GeneratorExit):
+            raise
+        failure = _failure_of(error)
+        if verbose:
+            click.echo(without_secrets("".join(traceback.format_exception(error))), err=True)
+        raise failure from None
+
+
+def _failure_of(error: BaseException) -> click.ClickException:
+    kinds = type(error).__mro__
+    ours = {each.__name__ for each in kinds if each.__module__.startswith("ldt_pipeline.")}
+    if isinstance(error, KeyboardInterrupt):
+        return _Interruption("Interrupted. What was finished is kept; run it again to go on.")
+    text = one_line(without_secrets(str(error)))
+    if not _EXPLAINED.isdisjoint(ours) and text:
+        return _Failure(text)
+    if any(each.__name__ == "IOException" and "duckdb" in each.__module__ for each in kinds):
+        return _Failure(f"DuckDB can't use a file. {text}")
+    if isinstance(error, OSError) and error.errno is not None:
+        return _Failure(_of_system(error))
+    return _Failure(
+        f"Something unexpected went wrong ({type(error).__name__}). Run it again with --verbose to "
+        "see where, and tell the maintainers."
+    )
+
+
+def _of_system(error: OSError) -> str:
+    reason = error.strerror or os.strerror(error.errno or 0)
+    where = f" ({one_line(str(error.filename))})" if error.filename else ""
+    advice = _WHAT_TO_DO.get(error.errno or 0, "")
+    return f"The system says: {reason}{where}. {advice}".strip()

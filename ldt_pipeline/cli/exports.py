@@ -1,0 +1,183 @@
+"""Rows as CSV, JSON or a table for the terminal, on stdout or in a file.
+
+What belongs here: the formats, and that a file appears whole or not at all. What doesn't: which
+rows (`published.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ldt_pipeline.cli.command import CommandError
+from ldt_pipeline.cli.published import Rows
+from ldt_pipeline.cli.text import clean, terminal_width, text_table
+from ldt_pipeline.instants import format_instant
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a cell that begins so for a formula, which can send its neighbours away."""
+
+# JSON lets these stand as they are, but a terminal obeys some of them.
+_NOT_FOR_TERMINALS = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+_ROWS_AT_ONCE = 2_000
+
+_USEFUL = {
+    "start_list": (
+        *("bib_number", "first_name", "last_name", "wave", "age_on_race_day", "gender", "club"),
+        *("ticket_title", "entry_route", "partner_name", "participant_id", "email", "phone"),
+    ),
+    "partner_allocations": (
+        *("partner_name", "reserved_entry_group_name", "max_capacity", "used_capacity"),
+        *("utilisation", "event_name", "remaining_capacity", "capacity_agrees", "partner_type"),
+        *("group_type", "reserved_entry_group_id", "last_claimed_at"),
+    ),
+}
+_SHOWN_AS_PERCENTAGE = "utilisation"
+
+
+def write(rows: Rows, *, to_format: str, out: Path | None) -> None:
+    """Write rows in a format, to a file or to stdout.
+
+    Raises:
+        CommandError: The file can't be written.
+    """
+    if out is not None:
+        _write_file(rows, to_format, out)
+        return
+    if to_format == "table":
+        for line in table_lines(rows, width=terminal_width()):
+            click.echo(line)
+        return
+    # Bytes, as both formats are UTF-8 with line ends of their own, whatever the terminal says.
+    stream = sys.stdout.buffer
+    for text in pieces(rows, to_format, is_terminal=sys.stdout.isatty()):
+        stream.write(text.encode())
+    stream.flush()
+
+
+def pieces(rows: Rows, to_format: str, *, is_terminal: bool = False) -> Iterator[str]:
+    """Give rows in a format, piece by piece."""
+    if to_format == "csv":
+        return _csv_pieces(rows, is_terminal=is_terminal)
+    if to_format == "json":
+        return _json_pieces(rows)
+    return (f"{line}\n" for line in table_lines(rows, width=terminal_width()))
+
+
+def table_lines(rows: Rows, *, width: int, most: int | None = None) -> Iterator[str]:
+    """Give the lines of a table with the most useful columns that fit, and what is left out."""
+    order = _USEFUL[rows.table_name]
+    positions = [rows.columns.index(name) for name in order]
+    shown = rows.rows if most is None else rows.rows[:most]
+    cells = [[_for_people(order[at], row[p]) for at, p in enumerate(positions)] for row in shown]
+    numbers = frozenset(
+        name
+        for name, p in zip(order, positions, strict=True)
+        if any(isinstance(row[p], int | float) and not isinstance(row[p], bool) for row in shown)
+    )
+    laid_out = text_table(order, cells, width=width, numeric=numbers)
+    yield from laid_out.lines
+    notes: list[str] = []
+    if len(shown) < len(rows.rows):
+        notes.append(f"{len(rows.rows) - len(shown):,} more rows")
+    left_out = len(rows.columns) - len(order) + len(laid_out.left_out)
+    if left_out:
+        notes.append(f"{left_out} more columns in --format csv")
+    if not rows.rows:
+        yield "(no rows)"
+    elif notes:
+        yield f"({'; '.join(notes)})"
+
+
+def defuse(text: str) -> str:
+    """Keep a spreadsheet from taking a text for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _csv_pieces(rows: Rows, *, is_terminal: bool) -> Iterator[str]:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)  # quotes and CR LF as RFC 4180 has them
+    writer.writerow(rows.columns)
+    for number, row in enumerate(rows.rows, start=1):
+        writer.writerow([_for_csv(value, is_terminal=is_terminal) for value in row])
+        if number % _ROWS_AT_ONCE == 0:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _json_pieces(rows: Rows) -> Iterator[str]:
+    yield "["
+    for number, row in enumerate(rows.rows):
+        record = {name: _for_json(value) for name, value in zip(rows.columns, row, strict=True)}
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        text = _NOT_FOR_TERMINALS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+        yield f"{',' if number else ''}\n{text}"
+    yield "\n]\n"
+
+
+def _for_csv(value: Any, *, is_terminal: bool) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return defuse(clean(value) if is_terminal else value)
+        case bool():
+            return "true" if value else "false"
+        case dt.datetime():
+            return format_instant(value)
+        case _:
+            return str(value)
+
+
+def _for_json(value: Any) -> Any:
+    match value:
+        case dt.datetime():
+            return format_instant(value)
+        case dt.date():
+            return value.isoformat()
+        case _:
+            return value
+
+
+def _for_people(name: str, value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case dt.datetime():
+            return f"{value.astimezone(dt.UTC):%Y-%m-%d %H:%M}"
+        case float() if name == _SHOWN_AS_PERCENTAGE:
+            return f"{value:.0%}"
+        case _:
+            return str(value)
+
+
+def _write_file(rows: Rows, to_format: str, out: Path) -> None:
+    from upath import UPath  # noqa: PLC0415
+
+    from ldt_pipeline.raw.files import durable_file  # noqa: PLC0415
+
+    target = out.expanduser().absolute()
+    if target.is_dir():
+        raise CommandError(f"{target} is a folder: name a file in it with --out.")
+    try:
+        # Readable by its owner alone: it holds personal data.
+        with durable_file(UPath(target)) as file:
+            for text in pieces(rows, to_format):
+                file.write(text.encode())
+    except OSError as error:
+        raise CommandError(f"{target} can't be written: {error.strerror or error}.") from None
+    click.echo(f"Wrote {len(rows.rows):,} rows to {target}")

@@ -1,0 +1,97 @@
+"""`ldt start-list` and `ldt allocations`: what people came for, printed or exported.
+
+What belongs here: the two commands. What doesn't: reading (`published.py`) and writing
+(`exports.py`). Neither needs a key, the network or Dagster.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from ldt_pipeline.cli.command import Command
+
+_FORMAT = click.option(
+    "--format",
+    "to_format",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="A table for the terminal, or every column as CSV or JSON (UTF-8, instants in UTC).",
+)
+_OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this file instead; it appears whole or not at all, readable by you alone.",
+)
+
+
+@click.command(
+    "start-list",
+    cls=Command,
+    short_help="Print or export one race's start list.",
+    examples=(
+        "ldt start-list 3517846101",
+        "ldt start-list 3517846101 --format csv --out start-list.csv",
+        "ldt start-list 3517846101 --on 2027-05-09",
+    ),
+    failures="no such race, or nothing is published yet",
+)
+@click.argument("race_id")
+@click.option(
+    "--on",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="Only the start on this day (UTC): a race may come every year under the same id.",
+)
+@_FORMAT
+@_OUT
+def start_list(race_id: str, on: datetime | None, to_format: str, out: Path | None) -> None:
+    """Print or export the start list of the race RACE_ID, by start, wave and bib.
+
+    It reads the published file alone: no key is needed, and it works while a sync runs. A race
+    that isn't known is answered with a list of those that are. In CSV a cell that a spreadsheet
+    would take for a formula gets an apostrophe in front.
+    """
+    from ldt_pipeline.cli.exports import write  # noqa: PLC0415
+    from ldt_pipeline.cli.published import open_published, read_start_list, start_days  # noqa: PLC0415
+    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+
+    with open_published(load_settings().published_path) as connection:
+        rows = read_start_list(connection, race_id, on.date() if on else None)
+        days = start_days(connection, race_id)
+    write(rows, to_format=to_format, out=out)
+    if len(days) > 1 and on is None:
+        listed = ", ".join(str(day) for day in days)
+        click.echo(f"These are {len(days)} starts ({listed}): choose one with --on.", err=True)
+
+
+@click.command(
+    "allocations",
+    cls=Command,
+    short_help="Print or export partner allocations.",
+    examples=(
+        "ldt allocations",
+        "ldt allocations 2365756 --format csv --out allocations.csv",
+    ),
+    failures="no such event, or nothing is published yet",
+)
+@click.argument("event_id", required=False)
+@_FORMAT
+@_OUT
+def allocations(event_id: str | None, to_format: str, out: Path | None) -> None:
+    """Print or export who got how many reserved places, and how many of them are claimed.
+
+    Of one event, or of all. It reads the published file alone: no key is needed, and it works
+    while a sync runs.
+    """
+    from ldt_pipeline.cli.exports import write  # noqa: PLC0415
+    from ldt_pipeline.cli.published import open_published, read_allocations  # noqa: PLC0415
+    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+
+    with open_published(load_settings().published_path) as connection:
+        rows = read_allocations(connection, event_id)
+    write(rows, to_format=to_format, out=out)

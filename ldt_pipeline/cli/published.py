@@ -1,0 +1,202 @@
+"""Reading the published file, and nothing else: these commands work while the pipeline runs.
+
+What belongs here: the questions that commands ask of `ldt.duckdb`. What doesn't: how the answers
+are written (`exports.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ldt_pipeline.cli.command import CommandError
+from ldt_pipeline.cli.text import clean, counted, one_line
+from ldt_pipeline.tables import table
+from ldt_pipeline.warehouse.connection import connect
+
+_SHOWN_MOST = 20
+
+# By wave, then as bibs are pinned: letters in front, then the number, so that 9 comes before 10.
+_START_ORDER = """
+    race_start_at DESC NULLS LAST, wave NULLS LAST, regexp_extract(bib_number, '^[^0-9]*') NULLS LAST,
+    try_cast(regexp_extract(bib_number, '[0-9]+') AS HUGEINT) NULLS LAST, bib_number NULLS LAST,
+    last_name NULLS LAST, first_name NULLS LAST, participant_id
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows of one table of the registry, with every column in its order."""
+
+    table_name: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+@contextmanager
+def open_published(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
+    """Open the published file for reading.
+
+    Raises:
+        CommandError: It isn't there, can't be opened, or another version made it.
+    """
+    if not path.exists():
+        raise CommandError(f"There is no published file yet at {path}. Run `ldt sync` first.")
+    try:
+        with connect(path, read_only=True) as connection:
+            yield connection
+    except (duckdb.CatalogException, duckdb.BinderException):
+        raise CommandError(
+            f"{path} was published by another version of the pipeline. Run `ldt sync`, and if that "
+            "finds nothing new, `ldt rebuild`."
+        ) from None
+    except duckdb.Error as error:
+        raise CommandError(
+            f"{path} can't be read ({type(error).__name__}: {one_line(str(error))[:200]}). If a "
+            "program has it open for writing, close that; otherwise `ldt rebuild` makes it anew."
+        ) from None
+
+
+def read_start_list(
+    connection: duckdb.DuckDBPyConnection, race_id: str, on: dt.date | None = None
+) -> Rows:
+    """Give one race's start list: of its start on a day (UTC), or of all of its starts.
+
+    Raises:
+        CommandError: There is no such race; the text lists those that there are.
+    """
+    condition, parameters = "race_id = ?", [race_id]
+    if on is not None:
+        condition, parameters = f"{condition} AND race_start_at::DATE = ?", [race_id, str(on)]
+    found = _rows(connection, "start_list", condition, parameters, _START_ORDER)
+    if not found.rows and on is not None and (days := start_days(connection, race_id)):
+        listed = ", ".join(str(day) for day in days)
+        raise CommandError(f"Race {race_id} does not start on {on}; it does on {listed}.")
+    if not found.rows and not _exists(connection, "races", "race_id", race_id):
+        raise CommandError(_unknown_race(connection, race_id))
+    return found
+
+
+def start_days(connection: duckdb.DuckDBPyConnection, race_id: str) -> list[dt.date]:
+    """Give the days (UTC) on which a race starts, the latest first: it may come every year."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT race_start_at::DATE FROM start_list
+        WHERE race_id = ? AND race_start_at IS NOT NULL ORDER BY 1 DESC
+        """,
+        [race_id],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def read_allocations(connection: duckdb.DuckDBPyConnection, event_id: str | None) -> Rows:
+    """Give the partner allocations, of one event or of all.
+
+    Raises:
+        CommandError: There is no such event; the text lists those that there are.
+    """
+    order = (
+        "event_name NULLS LAST, event_id, partner_name NULLS LAST, reserved_entry_group_name, "
+        "reserved_entry_group_id"
+    )
+    condition, parameters = ("event_id = ?", [event_id]) if event_id is not None else ("true", [])
+    found = _rows(connection, "partner_allocations", condition, parameters, order)
+    if found.rows or event_id is None or _exists(connection, "events", "event_id", event_id):
+        return found
+    raise CommandError(_unknown_event(connection, event_id))
+
+
+def read_sync_status(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Give `sync_status`, a dictionary for each feed."""
+    found = _rows(connection, "sync_status", "true", [], "feed")
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
+def read_loaded(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, int]]:
+    """Give the feed and the number of records of each extract that is in the file, by its id."""
+    rows = connection.execute("SELECT extract_id, feed, records FROM loaded_extracts").fetchall()
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def biggest_race(
+    connection: duckdb.DuckDBPyConnection,
+) -> tuple[str, str, str, dt.date] | None:
+    """Give the id, name, event and day of the start that most participants have still before them.
+
+    Of those that are over, where none is to come.
+    """
+    rows = connection.execute(
+        """
+        SELECT race_id, coalesce(any_value(race_name), 'a race without a name'),
+            coalesce(any_value(event_name), any_value(event_id), ''), race_start_at::DATE AS day
+        FROM start_list WHERE race_id IS NOT NULL AND race_start_at IS NOT NULL
+        GROUP BY race_id, day ORDER BY day >= current_date DESC, count(*) DESC, race_id LIMIT 1
+        """
+    ).fetchall()
+    return rows[0] if rows else None
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    condition: str,
+    parameters: list[str],
+    order: str,
+) -> Rows:
+    columns = tuple(table(name).schema)
+    wanted = ", ".join(f'"{column}"' for column in columns)
+    rows = connection.execute(
+        f"SELECT {wanted} FROM {name} WHERE {condition} ORDER BY {order}",  # noqa: S608 - registry
+        parameters,
+    ).fetchall()
+    return Rows(table_name=name, columns=columns, rows=rows)
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, name: str, column: str, value: str) -> bool:
+    query = f"SELECT 1 FROM {name} WHERE {column} = ? LIMIT 1"  # noqa: S608 - names are ours
+    return bool(connection.execute(query, [value]).fetchall())
+
+
+def _unknown_race(connection: duckdb.DuckDBPyConnection, race_id: str) -> str:
+    races = connection.execute(
+        """
+        SELECT race_id, race_name, event_name, event_id = ? AS is_asked_for FROM races
+        ORDER BY is_asked_for DESC, abs(epoch(race_start_at) - epoch(now())), race_id
+        """,
+        [race_id],
+    ).fetchall()
+    of_event = [race for race in races if race[3]]
+    start = f"There is no race {clean(race_id)!r} in the published file."
+    if of_event:
+        start = f"{clean(race_id)!r} is an event, not a race."
+    return f"{start} {_listed('race', of_event or races)}"
+
+
+def _unknown_event(connection: duckdb.DuckDBPyConnection, event_id: str) -> str:
+    events = connection.execute(
+        """
+        SELECT event_id, event_name, NULL FROM events
+        ORDER BY abs(epoch(last_race_start_at) - epoch(now())) NULLS LAST, event_id
+        """
+    ).fetchall()
+    return (
+        f"There is no event {clean(event_id)!r} in the published file. {_listed('event', events)}"
+    )
+
+
+def _listed(noun: str, found: list[tuple[Any, ...]]) -> str:
+    if not found:
+        return f"It holds no {noun}s yet."
+    shown = [
+        f"{clean(each[0])} ({', '.join(clean(name) for name in each[1:3] if name) or 'no name'})"
+        for each in found[:_SHOWN_MOST]
+    ]
+    more = len(found) - len(shown)
+    rest = f"; and {counted(more, 'more', 'more')}" if more else ""
+    return f"Known {noun}s: {'; '.join(shown)}{rest}."

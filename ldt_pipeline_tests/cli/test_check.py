@@ -1,0 +1,110 @@
+"""`ldt check`: a good account, and everything that can be wrong with one."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import jwt
+
+from ldt_pipeline.sandbox import Sandbox, openapi_document
+from ldt_pipeline_tests.cli.conftest import Ran, Run
+
+
+def lines(ran: Ran, mark: str) -> list[str]:
+    return [line for line in ran.out.splitlines() if line.startswith(mark)]
+
+
+def test_all_is_well(ldt: Run, sandbox: Sandbox) -> None:
+    sandbox.clear_requests()
+    ran = ldt("check")
+    assert (ran.status, ran.err) == (0, "")
+    assert lines(ran, "✗") == []
+    assert "Sandbox Striders Events (organiser 8421)" in ran.out
+    assert "150 records" in ran.out
+    asked = [request.path for request in sandbox.requests]
+    assert len(asked) == len(set(asked)) == 8
+
+
+def test_key_expired_is_named_before_any_request(ldt: Run, sandbox: Sandbox) -> None:
+    sandbox.clear_requests()
+    ran = ldt("check", LDT_API_KEY=sandbox.issue_key(expires_at=1_700_000_000))
+    assert ran.status == 1
+    assert ran.sentence
+    assert "expired on 2023-11-14" in lines(ran, "✗")[0]
+    assert [each.path for each in sandbox.requests] == ["/documentation/json"]
+
+
+def test_key_expires_soon(ldt: Run, sandbox: Sandbox) -> None:
+    ran = ldt("check", LDT_API_KEY=sandbox.issue_key(expires_at=int(time.time()) + 86_400))
+    assert ran.status == 0
+    assert any("expires soon" in line for line in lines(ran, "!"))
+
+
+def test_key_refused(ldt: Run, sandbox: Sandbox) -> None:
+    key = jwt.encode({"organiserId": "1"}, "another secret, and a long one too", "HS256")
+    ran = ldt("check", LDT_API_KEY=key)
+    assert ran.status == 1
+    assert "refused the key" in lines(ran, "✗")[0]
+    assert ran.sentence
+
+
+def test_no_key(ldt: Run) -> None:
+    ran = ldt("check", LDT_API_KEY="")
+    assert ran.status == 1
+    assert "LDT_API_KEY is not set" in lines(ran, "✗")[0]
+    assert ran.sentence
+
+
+def test_key_with_a_line_break(ldt: Run) -> None:
+    ran = ldt("check", LDT_API_KEY="abcdefghijkl mnopqrst")
+    assert ran.status == 1
+    assert "Copy it once more" in lines(ran, "✗")[0]
+
+
+def test_key_that_is_no_token(ldt: Run) -> None:
+    ran = ldt("check", LDT_API_KEY="something-that-was-cut-off")
+    assert ran.status == 1
+    assert "no JSON Web Token" in lines(ran, "!")[0]
+
+
+def test_claims_can_not_play_tricks(ldt: Run, sandbox: Sandbox) -> None:
+    key = sandbox.issue_key(organiser_name="\x1b[2JEvil\u202e\nCorp")
+    ran = ldt("check", LDT_API_KEY=key)
+    assert ran.status == 0
+    assert "\x1b" not in ran.out
+    assert "\u202e" not in ran.out
+
+
+def test_api_can_not_be_reached(ldt: Run) -> None:
+    ran = ldt("check", LDT_API_BASE_URL="http://127.0.0.1:9/v0")
+    assert ran.status == 1
+    assert len(lines(ran, "✗")) == 1
+    assert "documentation/json can't be reached" in lines(ran, "!")[0]
+    assert ran.sentence
+
+
+def test_document_that_was_named_must_be_there(ldt: Run, tmp_path: Path) -> None:
+    ran = ldt("check", "--document", str(tmp_path / "none.json"))
+    assert ran.status == 1
+    assert "can't be read" in lines(ran, "✗")[0]
+
+
+def test_document_that_denies_a_path(ldt: Run, tmp_path: Path, sandbox: Sandbox) -> None:
+    document = openapi_document(server_url=sandbox.base_url)
+    del document["paths"]["/races/{id}/participants"]
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(document))
+    ran = ldt("check", "--document", str(path))
+    assert ran.status == 1
+    assert len(lines(ran, "✗")) == 1
+    assert "LIST_RACE_PARTICIPANTS" in lines(ran, "✗")[0]
+
+
+def test_questions_file_that_is_broken(ldt: Run, tmp_path: Path) -> None:
+    path = tmp_path / "questions.yaml"
+    path.write_text("[")
+    ran = ldt("check", LDT_QUESTIONS_FILE=str(path))
+    assert ran.status == 1
+    assert "questions file" in lines(ran, "✗")[0]

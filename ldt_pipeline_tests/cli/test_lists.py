@@ -1,0 +1,161 @@
+"""`ldt start-list` and `ldt allocations`, as people and programs use them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ldt_pipeline.sandbox import Sandbox
+from ldt_pipeline.tables import table
+from ldt_pipeline_tests.cli.conftest import LDT, Run, clean_environment
+
+
+@pytest.fixture
+def race_id(synced: Run, folder: Path) -> str:
+    with duckdb.connect(str(folder / "data" / "ldt.duckdb"), read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT race_id FROM races ORDER BY participants DESC, race_id"
+        ).fetchall()
+    return rows[0][0]
+
+
+def test_csv_holds_every_column_in_order(synced: Run, race_id: str, sandbox: Sandbox) -> None:
+    ran = synced("start-list", race_id, "--format", "csv", LDT_API_KEY="")
+    assert (ran.status, ran.err) == (0, "")
+    rows = list(csv.reader(io.StringIO(ran.out, newline="")))
+    assert rows[0] == list(table("start_list").schema)
+    assert {row[0] for row in rows[1:]} == set(sandbox.account.participant_ids(race_id=race_id))
+    assert ran.out.count("\r\n") >= len(rows)
+    assert all(cell[:1] not in {"=", "+", "-", "@", "\t", "\r"} for row in rows for cell in row)
+
+
+def test_json_holds_every_column_with_instants(synced: Run, race_id: str) -> None:
+    ran = synced("start-list", race_id, "--format", "json")
+    assert ran.status == 0
+    records = json.loads(ran.out)
+    assert list(records[0]) == list(table("start_list").schema)
+    assert records[0]["race_id"] == race_id
+    assert records[0]["updated_at"].endswith("Z")
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_table_fits_the_terminal(synced: Run, race_id: str, columns: str) -> None:
+    ran = synced("start-list", race_id, COLUMNS=columns)
+    assert ran.status == 0
+    lines = ran.out.splitlines()
+    assert lines[0].startswith("bib_number")
+    assert all(len(line) <= int(columns) for line in lines[:-1])
+    assert lines[-1].endswith("more columns in --format csv)")
+
+
+def test_file_appears_whole_and_private(synced: Run, race_id: str, tmp_path: Path) -> None:
+    path = tmp_path / "lists" / "start.csv"
+    ran = synced("start-list", race_id, "--format", "csv", "--out", str(path))
+    assert ran.status == 0
+    assert str(path) in ran.out
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_bytes().decode() == synced("start-list", race_id, "--format", "csv").out
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_file_that_can_not_be_written(synced: Run, race_id: str, tmp_path: Path) -> None:
+    ran = synced("start-list", race_id, "--out", str(tmp_path))
+    assert ran.status == 1
+    assert "is a folder" in ran.sentence
+    (tmp_path / "file").touch()
+    ran = synced("start-list", race_id, "--out", str(tmp_path / "file" / "start.csv"))
+    assert ran.status == 1
+    assert "can't be written" in ran.sentence
+
+
+def test_unknown_race_lists_those_that_there_are(synced: Run, race_id: str) -> None:
+    ran = synced("start-list", "99")
+    assert ran.status == 1
+    assert "There is no race '99'" in ran.sentence
+    assert race_id in ran.sentence
+
+
+def test_race_is_needed(ldt: Run) -> None:
+    ran = ldt("start-list")
+    assert ran.status == 2
+    assert "RACE_ID" in ran.err
+
+
+def test_unknown_format(ldt: Run) -> None:
+    assert ldt("start-list", "1", "--format", "xlsx").status == 2
+
+
+def test_allocations_of_all_and_of_one_event(synced: Run) -> None:
+    everything = json.loads(synced("allocations", "--format", "json").out)
+    event_id = everything[0]["event_id"]
+    of_event = json.loads(synced("allocations", event_id, "--format", "json").out)
+    assert of_event == [each for each in everything if each["event_id"] == event_id]
+    assert 0 < len(of_event) < len(everything)
+    assert list(everything[0]) == list(table("partner_allocations").schema)
+
+
+def test_unknown_event(synced: Run) -> None:
+    ran = synced("allocations", "99")
+    assert ran.status == 1
+    assert "Known events: " in ran.sentence
+
+
+def test_nothing_is_published_yet(ldt: Run, tmp_path: Path) -> None:
+    ran = ldt("allocations", LDT_DATA_DIR=str(tmp_path))
+    assert ran.status == 1
+    assert "Run `ldt sync` first" in ran.sentence
+
+
+def test_file_that_is_no_duckdb(ldt: Run, tmp_path: Path) -> None:
+    (tmp_path / "ldt.duckdb").write_bytes(b"no database at all" * 1000)
+    ran = ldt("allocations", LDT_DATA_DIR=str(tmp_path))
+    assert ran.status == 1
+    assert "can't be read" in ran.sentence
+
+
+def test_file_of_another_version(ldt: Run, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "ldt.duckdb")) as connection:
+        connection.execute("CREATE TABLE start_list (race_id VARCHAR)")
+    ran = ldt("start-list", "1", LDT_DATA_DIR=str(tmp_path))
+    assert ran.status == 1
+    assert "another version" in ran.sentence
+
+
+def test_reader_that_has_had_enough(
+    synced: Run, race_id: str, folder: Path, settings: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        f"'{LDT}' start-list {race_id} --format csv | true",
+        shell=True,
+        env={**clean_environment(), **settings},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_imports_no_dagster(folder: Path, settings: dict[str, str], synced: Run) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", str(LDT), "allocations"],
+        env={**clean_environment(), **settings},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "duckdb" in done.stderr
+    for heavy in ("dagster", "sqlalchemy", "aiohttp", "requests"):
+        assert f"| {heavy}\n" not in done.stderr.replace("|   ", "| ")
+        assert f" {heavy}." not in done.stderr

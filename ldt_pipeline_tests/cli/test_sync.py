@@ -1,0 +1,153 @@
+"""`ldt sync` and `ldt rebuild`."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ldt_pipeline.sandbox import Sandbox, SandboxAccount
+from ldt_pipeline_tests.cli.conftest import LDT, Ran, Run, clean_environment, run_ldt
+
+# The real command, but for the patience of its client: people wait longer than tests.
+IMPATIENT = [
+    sys.executable,
+    "-c",
+    "from ldt_pipeline.api.client import Client\n"
+    "Client.__init__.__kwdefaults__.update(retries=1)\n"
+    "from ldt_pipeline.cli import main\n"
+    "main(prog_name='ldt')",
+]
+
+
+def test_first_sync_publishes_and_says_what(first_sync: Ran, folder: Path) -> None:
+    assert first_sync.status == 0, first_sync.err
+    assert first_sync.err == ""
+    assert "Reading participants" in first_sync.out
+    assert "150  150 read" in first_sync.out
+    assert first_sync.out.splitlines()[-1] == f"Published {folder / 'data' / 'ldt.duckdb'}"
+
+
+def test_second_sync_is_quiet(synced: Run, folder: Path) -> None:
+    before = (folder / "data" / "ldt.duckdb").stat()
+    ran = synced("sync")
+    after = (folder / "data" / "ldt.duckdb").stat()
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.splitlines()[-1].startswith("Nothing new: ")
+    assert " read" not in ran.out
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_key_is_in_no_file(synced: Run, folder: Path, settings: dict[str, str]) -> None:
+    key = settings["LDT_API_KEY"].encode()
+    signature = key.rsplit(b".", 1)[-1]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert key not in content, path
+        assert signature not in content, path
+
+
+def test_needs_a_key(ldt: Run) -> None:
+    ran = ldt("sync", LDT_API_KEY="")
+    assert ran.status == 1
+    assert "LDT_API_KEY is not set" in ran.sentence
+
+
+def test_refused_key(ldt: Run, sandbox: Sandbox) -> None:
+    key = sandbox.issue_key(organiser_id="9")
+    sandbox.revoke_key(key)
+    ran = ldt("sync", LDT_API_KEY=key)
+    assert ran.status == 1
+    assert "refused the key" in ran.sentence
+
+
+def test_settings_that_make_no_sense(ldt: Run) -> None:
+    ran = ldt("sync", LDT_HISTORY_START="2020-02-02", LDT_MAX_CONCURRENCY="many")
+    assert ran.status == 1
+    assert "LDT_HISTORY_START" in ran.sentence
+    assert "LDT_MAX_CONCURRENCY" in ran.sentence
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_verbose_shows_where_but_never_the_key(ldt: Run, place: str) -> None:
+    arguments = ("--verbose", "sync") if place == "before" else ("sync", "--verbose")
+    ran = ldt(*arguments, LDT_HISTORY_START="2020-02-02")
+    assert ran.status == 1
+    assert "Traceback" in ran.err
+    assert ran.err.splitlines()[-1].startswith("Error: The settings can't be used.")
+
+
+def test_api_that_is_down(folder: Path, settings: dict[str, str]) -> None:
+    address = {"LDT_API_BASE_URL": "http://127.0.0.1:9/v0"}
+    ran = run_ldt("sync", folder=folder, settings={**settings, **address}, command=IMPATIENT)
+    assert ran.status == 1
+    assert "Check the network and LDT_API_BASE_URL" in ran.sentence
+
+
+def test_key_that_no_header_can_hold(folder: Path, settings: dict[str, str]) -> None:
+    key = "a-secret-that-nobody-may-see\r"
+    ran = run_ldt(
+        "--verbose",
+        "sync",
+        folder=folder,
+        settings={**settings, "LDT_API_KEY": key, "key": key.strip()},
+        command=IMPATIENT,
+    )
+    assert ran.status == 1
+    assert ran.err.splitlines()[-1].startswith("Error: ")
+
+
+def test_interrupted_in_the_middle_of_a_step(tmp_path: Path) -> None:
+    with Sandbox(SandboxAccount(5)) as sandbox:
+        sandbox.fail_next("hang", path_contains="/participants", after_requests=2, times=20)
+        settings = {"LDT_API_KEY": sandbox.api_key, "LDT_API_BASE_URL": sandbox.base_url}
+        with subprocess.Popen(
+            [str(LDT), "sync"],
+            env={**clean_environment(), **settings},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            for line in process.stdout:
+                if line.startswith("Reading participants"):
+                    break
+            time.sleep(1)  # so that it is in the middle of a step
+            process.send_signal(signal.SIGINT)
+            error = process.stderr.read()
+            status = process.wait(60)
+    assert (status, error) == (
+        130,
+        "Error: Interrupted. What was finished is kept; run it again to go on.\n",
+    )
+
+
+def test_rebuild_needs_no_key_and_no_network_and_gives_the_same_rows(
+    synced: Run, folder: Path
+) -> None:
+    path = folder / "data" / "ldt.duckdb"
+
+    def start_list() -> list[tuple[object, ...]]:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            return connection.execute("SELECT * FROM start_list ORDER BY ALL").fetchall()
+
+    before = start_list()
+    ran = synced("rebuild", LDT_API_KEY="", LDT_API_BASE_URL="http://127.0.0.1:9/v0")
+    assert (ran.status, ran.err) == (0, "")
+    assert before
+    assert start_list() == before
+
+
+def test_rebuild_from_nothing(ldt: Run, tmp_path: Path) -> None:
+    ran = ldt("rebuild", LDT_DATA_DIR=str(tmp_path))
+    assert ran.status == 1
+    assert "nothing" in ran.sentence

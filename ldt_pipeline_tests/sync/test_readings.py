@@ -1,0 +1,264 @@
+"""Whatever the reading of what the reference leaves open: the same, complete tables, and few
+requests where nothing changed."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ldt_pipeline.api.errors import IncompleteWalkError
+from ldt_pipeline_tests.other_api import NESTED_KEYS, Dataset, OtherApi, Readings, make_dataset
+from ldt_pipeline_tests.syncing import Account, assert_equals_truth
+
+QUIET_REQUESTS = 6
+LONELY_EVENT = "9000001"
+
+OF_LISTS = (
+    *("end_of_list", "after_inclusive", "before_inclusive", "cursors", "deleted_cursor"),
+    *("default_order", "ties", "total_results", "roster_totals", "timestamps"),
+)
+OF_SHAPES = (
+    *("waves", "tags", "booker", "prices", "tickets", "group_tickets", "null_elements"),
+    *("numbers_as_text", "text_as_numbers", "extra_keys", "extend_metadata_hides"),
+)
+OF_TRANSPORT = (
+    *("pretty", "gzip", "chunked", "date_header", "unknown_parent", "strict_params"),
+    "encoded_brackets_only",
+)
+NO_TOTALS = ("missing", "null")
+SMALL_PAGES = Readings(max_page_size=50)
+
+
+def values_of(name: str) -> list[Any]:
+    hint = get_type_hints(Readings)[name]
+    if hint is bool:
+        return [False, True]
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    return [value for each in get_args(hint) for value in get_args(each) or (None,)]
+
+
+def small(readings: Readings) -> Dataset:
+    """Three small pages of participants, half of them with the same `updatedAt`."""
+    return make_dataset(
+        5,
+        participants=130,
+        applications=40,
+        partners=8,
+        groups=8,
+        tickets=4,
+        events=2,
+        # Ties in another order for each request can only be walked where they fit on a page.
+        mass_update=40 if readings.ties == "random" else 60,
+        numeric_ids=readings.text_as_numbers,
+    )
+
+
+def change(api: OtherApi) -> None:
+    """Touch, redact, add; and delete, where the totals can tell of it."""
+    participants = api.dataset.live("participants")
+    applications = api.dataset.live("applications")
+    api.touch("participants", participants[0]["id"], bibNumber="0042")
+    api.touch("participants", participants[1]["id"], gdprRedacted=True, fields=[], booker=None)
+    touched = api.touch("participants", participants[2]["id"])
+    new_id = "999999999" if str(touched["id"]).isdecimal() else "ffffffffffff"
+    api.put("participants", {**touched, "id": new_id, "createdAt": touched["updatedAt"]})
+    api.touch("applications", applications[1]["id"], raceName="Moved")
+    api.touch("partners", api.dataset.live("partners")[0]["id"], name="Renamed")
+    if api.readings.total_results not in NO_TOTALS:
+        api.delete("participants", participants[3]["id"])
+        api.delete("applications", applications[0]["id"])
+
+
+SINGLES = [
+    pytest.param(replace(SMALL_PAGES, **{name: value}), id=f"{name}={value}")
+    for name in OF_LISTS
+    for value in values_of(name)
+    if value != getattr(SMALL_PAGES, name)
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readings", SINGLES)
+def test_each_reading_of_lists(readings: Readings, tmp_path: Path) -> None:
+    dataset = small(readings)
+    with OtherApi(dataset, readings) as api:
+        account = Account.of(tmp_path, api)
+        account.sync(publish=False)
+        assert_equals_truth(account, dataset, is_published=False)
+        change(api)
+        account.sync(publish=False)
+        assert_equals_truth(account, dataset, is_published=False)
+        assert account.sync(publish=False).requests <= QUIET_REQUESTS
+
+
+SHAPES_AND_TRANSPORT = [
+    Readings(
+        waves="titles",
+        fields=("question", "answer"),
+        tags="objects",
+        booker="full_name",
+        prices="text",
+        tickets="ticket_id_name",
+        null_elements=True,
+        numbers_as_text=True,
+        extra_keys=True,
+        pretty=True,
+        gzip=True,
+        unknown_parent="empty",
+    ),
+    Readings(
+        waves="strings",
+        fields=("key", "values"),
+        prices="bare",
+        group_tickets="strings",
+        text_as_numbers=True,
+        chunked=True,
+        date_header=False,
+        missing_status=410,
+    ),
+    Readings(
+        fields="mapping",
+        extend_metadata_hides=True,
+        strict_params=True,
+        encoded_brackets_only=True,
+        pretty=True,
+        nested_nulls=NESTED_KEYS - {"waves", "fields"},
+        missing_keys=frozenset({"competitorSize", "tracking"}),
+    ),
+]
+
+
+def check(folder: Path, readings: Readings) -> None:
+    """Sync, change, sync, and sync again: equal to the truth, quiet, and not published again."""
+    dataset = small(readings)
+    with OtherApi(dataset, readings) as api:
+        account = Account.of(folder, api, event_ids=(LONELY_EVENT,))
+        account.sync()
+        assert_equals_truth(account, dataset)
+        change(api)
+        account.sync()
+        assert_equals_truth(account, dataset)
+        stamp = account.stamp()
+        assert account.sync().requests <= QUIET_REQUESTS
+        assert account.stamp() == stamp
+
+
+@pytest.mark.parametrize("readings", SHAPES_AND_TRANSPORT, ids=["most", "numbers", "mapping"])
+def test_shapes_and_transport(readings: Readings, tmp_path: Path) -> None:
+    check(tmp_path, readings)
+
+
+COMBINATIONS = st.fixed_dictionaries(
+    {
+        **{
+            name: st.sampled_from(values_of(name))
+            for name in (*OF_LISTS, "tags", "text_as_numbers", "date_header", "unknown_parent")
+        },
+        "max_page_size": st.sampled_from([45, 100, 500]),
+    }
+)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@example({"end_of_list": "wraps_around", "total_results": "remaining", "cursors": "offset"})
+@example({"end_of_list": "last_cursor_again", "total_results": "missing", "date_header": False})
+@given(COMBINATIONS)
+def test_combinations_of_readings(
+    tmp_path_factory: pytest.TempPathFactory, chosen: dict[str, Any]
+) -> None:
+    check(tmp_path_factory.mktemp("account"), replace(SMALL_PAGES, **chosen))
+
+
+def test_many_records_share_the_newest_instant(tmp_path: Path) -> None:
+    """Also right after the sync that read them, while some of them may be yet to appear."""
+    dataset = make_dataset(6, participants=60, applications=5, mass_update=10)
+    template = dataset.live("participants")[0]
+    with OtherApi(dataset) as api:
+        account = Account.of(tmp_path, api)
+        account.sync()
+        instant = dataset.touch("participants", template["id"])["updatedAt"]
+        for number in range(2_000):
+            spike = {"id": f"spike{number:04d}", "createdAt": instant, "updatedAt": instant}
+            api.put("participants", {**template, **spike})
+        account.sync()
+        assert_equals_truth(account, dataset)
+        assert account.sync().requests <= QUIET_REQUESTS
+
+
+def test_ties_that_fit_on_no_page_in_another_order_each_time(tmp_path: Path) -> None:
+    """Nobody can walk them, so nothing is published."""
+    readings = Readings(ties="random", max_page_size=50)
+    dataset = make_dataset(7, participants=200, applications=5, mass_update=180)
+    with OtherApi(dataset, readings) as api:
+        account = Account.of(tmp_path, api)
+        with pytest.raises(IncompleteWalkError, match="could not be read completely"):
+            account.sync()
+    assert not account.settings.published_path.exists()
+    assert not account.store.manifests("participants")
+
+
+def test_without_totals_a_deletion_shows_when_lists_are_read_whole(tmp_path: Path) -> None:
+    """At night, that is: a total that nobody states can't be compared."""
+    dataset = small(SMALL_PAGES)
+    with OtherApi(dataset, replace(SMALL_PAGES, total_results="missing")) as api:
+        account = Account.of(tmp_path, api)
+        account.sync()
+        api.delete("participants", dataset.live("participants")[5]["id"])
+        assert account.sync().requests <= QUIET_REQUESTS
+        account.reconcile_whole()
+        assert_equals_truth(account, dataset)
+
+
+@pytest.mark.parametrize("offset", [timedelta(hours=-3), timedelta(hours=3)])
+def test_our_clock_is_wrong_and_the_api_does_not_tell_its_own(
+    offset: timedelta, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ldt_pipeline import instants
+    from ldt_pipeline.api import paging
+    from ldt_pipeline.feeds import changes, rosters, snapshots
+
+    def wrong() -> Any:
+        return instants.now() + offset
+
+    for module in (paging, changes, rosters, snapshots):
+        monkeypatch.setattr(module, "now", wrong)
+    monkeypatch.setattr(changes, "_WINDOW_RECORDS_MOST", 40)
+    readings = replace(SMALL_PAGES, date_header=False)
+    dataset = small(readings)
+    with OtherApi(dataset, readings) as api:
+        account = Account.of(tmp_path, api)
+        account.sync(publish=False)
+        change(api)
+        account.sync(publish=False)
+        assert_equals_truth(account, dataset, is_published=False)
+        newest = max(each["updatedAt"] for each in dataset.live("participants"))
+        late = dataset.live("participants")[9]["id"]
+        api.touch("participants", late, at=newest - timedelta(seconds=2), bibNumber="late")
+        account.sync(publish=False)
+        assert_equals_truth(account, dataset, is_published=False)
+
+
+def test_every_reading_has_a_test() -> None:
+    others = {
+        "fields",
+        "nested_nulls",
+        "missing_keys",
+        "max_page_size",
+        "latency",
+        "missing_status",
+    }
+    named = {*OF_LISTS, *OF_SHAPES, *OF_TRANSPORT, *others}
+    assert named == {field.name for field in fields(Readings)}

@@ -1,0 +1,1 @@
+"""What raw records become."""
