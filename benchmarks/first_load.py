@@ -86,14 +86,15 @@ def time_run(environment: dict[str, str], participants: int, run: int) -> tuple[
         process = subprocess.Popen(
             [str(LDT), "sync"],
             env={**environment, "LDT_DATA_DIR": folder},
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
         watcher = PeakMemory(process.pid)
         watcher.start()
-        assert process.stderr is not None
+        assert process.stdout is not None
         stages: list[tuple[float, str]] = []
-        for line in process.stderr:
+        for line in process.stdout:
             stages.append((time.monotonic() - started, line.strip()))
         process.wait()
         elapsed = time.monotonic() - started

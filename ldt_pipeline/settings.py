@@ -48,7 +48,10 @@ class Settings(BaseSettings):
             return None
         key = value.get_secret_value().strip()
         if not key.isascii() or not key.isprintable() or " " in key:
-            raise ValueError("holds characters that no key has; copy it again, in one line")
+            raise ValueError(
+                "holds a blank, a line break or another character that no key has; "
+                "copy it once more, as a whole and without quotes"
+            )
         return SecretStr(key)
 
     @field_validator("api_base_url")

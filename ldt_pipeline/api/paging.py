@@ -280,7 +280,9 @@ def newest_change(client: Client, request: ListRequest) -> dt.datetime:
     """
     newest_first = replace(request, parameters={**request.parameters, "sort[updatedAt]": "-1"})
     record, _, asked_at = first_record(client, newest_first)
-    return min(filter(None, (record and record.updated_at, asked_at)))
+    # The header that tells the server's time has whole seconds.
+    soon = asked_at + dt.timedelta(seconds=1)
+    return min(filter(None, (record and record.updated_at, soon)))
 
 
 def _total_now(client: Client, request: ListRequest) -> int | None:

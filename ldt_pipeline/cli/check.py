@@ -86,7 +86,7 @@ def _settings_lines(settings: Settings) -> Iterator[Line]:
 
 
 def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
-    from ldt_pipeline.cli.key_claims import is_sendable, read_claims  # noqa: PLC0415
+    from ldt_pipeline.cli.key_claims import read_claims  # noqa: PLC0415
     from ldt_pipeline.settings import SettingsError  # noqa: PLC0415
 
     if api_key is None:
@@ -94,12 +94,6 @@ def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
             settings.require_api_key()
         except SettingsError as error:
             yield Line("✗", "key", str(error))
-        return
-    if not is_sendable(api_key):
-        yield Line(
-            "✗", "key", "LDT_API_KEY holds a blank, a line break or another character that no key "
-            "has. Copy it once more, as a whole and without quotes.",
-        )  # fmt: skip
         return
     claims = read_claims(api_key)
     if claims is None:

@@ -37,11 +37,6 @@ class Claims:
         )
 
 
-def is_sendable(key: str) -> bool:
-    """Whether the key can stand in a header: one with a line break in it can't."""
-    return key.isascii() and key.isprintable() and " " not in key
-
-
 def read_claims(key: str) -> Claims | None:
     """Read a key's claims; None where it is no JSON Web Token."""
     import jwt  # noqa: PLC0415

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, cast
 
@@ -34,6 +35,12 @@ _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII
 _LEAST_WHOLE: Final = -(2**63)
 _MOST_WHOLE: Final = 2**63 - 1
 _MOST_AS_TEXT: Final = 10**18
+
+_SAFE_TYPES: Final[dict[type[pl.DataType], set[type]]] = {
+    pl.Int64: {int},
+    pl.Boolean: {bool},
+}
+"""Values that polars takes as they are, so that they needn't be looked at one by one."""
 
 _PLAIN_AMOUNT: Final = r"^-?\d{1,14}(\.\d{1,4})?$"
 _MONEY_STEP: Final = Decimal("0.0001")
@@ -60,7 +67,13 @@ def read_wholes(column: JsonColumn, lost: Lost) -> pl.Series:
 
 def read_numbers(column: JsonColumn, lost: Lost) -> pl.Series:
     """Read numbers as 64-bit floats, also from text."""
-    return _with_others(_from_texts(column, pl.Float64(), as_number, lost), column, as_number, lost)
+    numbers = _from_texts(column, pl.Float64(), as_number, lost)
+    if set(map(type, column.others)) <= {int, float, JsonFloat}:
+        with suppress(OverflowError):
+            others = list(map(float, column.others))
+            if all(map(math.isfinite, others)):
+                return _scattered(numbers, column.at, others)
+    return _with_others(numbers, column, as_number, lost)
 
 
 def read_flags(column: JsonColumn, lost: Lost) -> pl.Series:
@@ -76,7 +89,7 @@ def read_amounts(column: JsonColumn, lost: Lost, rounded: Callable[[int], None])
         lost: Told which values are no amounts, or too large for the type.
         rounded: Told the rows of those that had more digits than the type keeps.
     """
-    texts = _scattered(column.texts, column.at, [_number_text(each) for each in column.others])
+    texts = _scattered(column.texts, column.at, _number_texts(column.others))
     plain = pl.col("t").str.contains(_PLAIN_AMOUNT)
     amounts = texts.to_frame("t").select(pl.when(plain).then("t").cast(MONEY)).to_series()
     if amounts.null_count() == len(column) - column.present:
@@ -208,6 +221,10 @@ def _with_others(
     """Read the values that are no texts, and add them to what was read of the texts."""
     if not column.at:
         return result
+    if set(map(type, column.others)) <= _SAFE_TYPES.get(type(result.dtype), set()):
+        with suppress(TypeError, OverflowError):  # beyond 64 bits
+            series = pl.Series(column.others, dtype=result.dtype, strict=True)
+            return _scattered(result, column.at, series)
     values = [convert(value) for value in column.others]
     if UNREADABLE in values:
         for index, row in enumerate(column.at):
@@ -217,7 +234,7 @@ def _with_others(
     return _scattered(result, column.at, values)
 
 
-def _scattered(column: pl.Series, rows: list[int], values: list[Any]) -> pl.Series:
+def _scattered(column: pl.Series, rows: list[int], values: list[Any] | pl.Series) -> pl.Series:
     """Give `column` with other values in some rows."""
     if not rows:
         return column
@@ -245,6 +262,10 @@ def _float_text(value: float) -> str:
 def _written(number: float) -> str:
     """Give a number's digits, as they came where that is known."""
     return number.token if isinstance(number, JsonFloat) else repr(number)
+
+
+def _number_texts(values: list[Any]) -> list[str | None]:
+    return [each.token if type(each) is JsonFloat else _number_text(each) for each in values]
 
 
 def _number_text(value: Any) -> str | None:

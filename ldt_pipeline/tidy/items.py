@@ -53,7 +53,7 @@ class Items:
         self.nested = {key: Items(each) for key, each in shape.nested_by_key.items()}
         self._count = 0
         self._lengths: list[int | None] = []
-        self._builders: dict[str, ColumnBuilder] = {}
+        self._builders: dict[str, ColumnBuilder] = defaultdict(ColumnBuilder)
         self._columns: dict[str, JsonColumn] = {}
         self._unknown: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._sightings: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -71,9 +71,9 @@ class Items:
             if key in self.nested:
                 self.nested[key].add_from(values, layout)
             elif key in shape.whole:
-                self._extend(key, _texts_of(values))
+                self._builders[key].extend(_texts_of(values), self._count)
             elif key in shape.read:
-                self._extend(key, values)
+                self._builders[key].extend(values, self._count)
             elif key not in shape.known:
                 self._note_unknown(key, values)
         self._count += len(structs)
@@ -108,12 +108,6 @@ class Items:
         """Whether there is anything to report, here or in nested objects."""
         own = bool(self._unknown or self._sightings)
         return own or any(items.has_sightings for items in self.nested.values())
-
-    def _extend(self, key: str, values: Sequence[Any]) -> None:
-        builder = self._builders.get(key)
-        if builder is None:
-            builder = self._builders[key] = ColumnBuilder()
-        builder.extend(values, self._count)
 
     def add_from(self, values: Sequence[Any], layout: Layout) -> None:
         """Add the objects that are in `values`: what each parent has under this shape's key."""
