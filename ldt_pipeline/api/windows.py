@@ -32,6 +32,8 @@ _NARROWEST = dt.timedelta(seconds=1)
 """Below this a window is walked as it is: a spike, such as a mass update, doesn't split by time."""
 
 _ATTEMPTS_BEFORE_HALVES = 2
+_CLOSINGS_MOST = 12
+"""So often the end of a list is closed. Each time it is shorter, or it grows faster than we read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,12 @@ def plan_windows(
 
 
 def walk_window(
-    client: Client, request: ListRequest, window: Window, proof: Proof
+    client: Client,
+    request: ListRequest,
+    window: Window,
+    proof: Proof,
+    *,
+    closings_left: int = _CLOSINGS_MOST,
 ) -> Iterator[list[Record]]:
     """Walk a window of a list, in parts where it can't be proved as one.
 
@@ -131,14 +138,15 @@ def walk_window(
             narrowed,
             part,
             attempts=_ATTEMPTS_BEFORE_HALVES,
-            is_open=window.before is None,
+            is_open=window.before is None and closings_left > 0,
         ):
             instants.extend(each.updated_at for each in records if each.updated_at)
             yield records
     except LongOpenListError:
         parts = window.split(newest_change(client, narrowed))
     except IncompleteWalkError:
-        parts = window.halves_by_records(instants)
+        can_settle = window.before is not None or closings_left > 0
+        parts = window.halves_by_records(instants) if can_settle else None
     else:
         proof.add(part)
         return
@@ -147,4 +155,4 @@ def walk_window(
         proof.add(part)
         return
     for each in parts:
-        yield from walk_window(client, request, each, proof)
+        yield from walk_window(client, request, each, proof, closings_left=closings_left - 1)

@@ -174,7 +174,10 @@ REJECTED_RECORDS = Table(
 SCHEMA_DRIFT = Table(
     name="schema_drift",
     layer=Layer.MART,
-    description="Keys that the API sends and that we don't know: nothing reads them yet.",
+    description=(
+        "What the API sends and we don't take as it is: keys that we don't know, and values that "
+        "could not be read or had to be rounded."
+    ),
     grain="one row per feed and path",
     key=("feed", "path"),
     columns=(

@@ -56,8 +56,12 @@ def read_texts(column: JsonColumn, lost: Lost) -> pl.Series:
 
 
 def read_answers(column: JsonColumn, lost: Lost) -> pl.Series:
-    """Read answers as text: choices joined by "; ", objects by what names them, else as JSON."""
-    return _with_others(_without_empty(column.texts), column, _as_answer, lost)
+    """Read answers as text: choices joined by "; ", objects by what names them, else as JSON.
+
+    White space around one is nobody's answer; what is blank is null.
+    """
+    read = _with_others(_without_empty(column.texts), column, _as_answer, lost)
+    return _without_empty(read.str.strip_chars())
 
 
 def read_wholes(column: JsonColumn, lost: Lost) -> pl.Series:

@@ -105,7 +105,7 @@ def answers_to_columns(answers: pl.DataFrame, questions: Questions, key: str) ->
     """
     texts = pl.col("answer").str.strip_chars()
     ranked = (
-        _matched(answers, questions)
+        match_questions(answers, questions)
         .with_columns(answer=texts)
         .filter(pl.col("column").is_not_null(), pl.col("answer") != "")
         .sort("rank", "position", maintain_order=True)
@@ -122,27 +122,39 @@ def answers_to_columns(answers: pl.DataFrame, questions: Questions, key: str) ->
 def unmapped_questions(answers: pl.DataFrame, questions: Questions) -> pl.DataFrame:
     """Count the answers to questions that fill no column.
 
+    Args:
+        answers: A table of answers, or of `question`, `question_id` and in `answers` how many were
+            given to it.
+        questions: Which of them fill what.
+
     Returns:
         `question` and `answers` (how many were given to it, blank ones not counted), the most
         answered first, then by question. One row per question, as it was first written.
     """
-    given = pl.col("answer").str.strip_chars() != ""
+    if "answers" not in answers.columns:
+        given = (pl.col("answer").str.strip_chars() != "").fill_null(value=False)
+        answers = answers.with_columns(answers=given.cast(pl.Int64))
     normal = pl.coalesce("normal_question", "normal_id")
     # Questions such as "???" have nothing that counts: each is its own.
     same = pl.when(normal == "").then("question").otherwise(normal).alias("same")
     return (
-        _matched(answers, questions)
+        match_questions(answers, questions)
         .with_columns(question=pl.coalesce("question", "question_id"))
-        .filter(pl.col("column").is_null(), pl.col("question").is_not_null(), given)
+        .filter(pl.col("column").is_null(), pl.col("question").is_not_null())
+        .filter(pl.col("answers") > 0)
         .group_by(same, maintain_order=True)
-        .agg(pl.col("question").first(), pl.len().cast(pl.Int64).alias("answers"))
+        .agg(pl.col("question").first(), pl.col("answers").sum())
         .select("question", "answers")
         .sort("answers", "question", descending=[True, False])
     )
 
 
-def _matched(answers: pl.DataFrame, questions: Questions) -> pl.DataFrame:
-    """Add `column` and `rank`, by the question or else its id, and what both are compared by."""
+def match_questions(answers: pl.DataFrame, questions: Questions) -> pl.DataFrame:
+    """Add to rows with `question` and `question_id` the `column` that they fill, and its `rank`.
+
+    The question counts, or else its id. `normal_question` and `normal_id` are what both are
+    compared by.
+    """
     # Questions repeat a thousandfold, so Python folds each distinct one once.
     distinct = pl.concat([answers["question"], answers["question_id"]]).drop_nulls().unique()
     normals = pl.DataFrame(

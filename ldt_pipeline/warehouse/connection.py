@@ -79,7 +79,10 @@ def connect(path: Path, *, read_only: bool = False) -> Generator[duckdb.DuckDBPy
     try:
         # Without this, dates shift with the machine's zone.
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET preserve_insertion_order = true")
+        # Tables have no order, and keeping one takes memory. Left alone DuckDB takes most of the
+        # machine's, where it could write to disk instead.
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET memory_limit = '512MB'")
         yield connection
     finally:
         connection.close()

@@ -16,8 +16,9 @@ import polars as pl
 from ldt_pipeline import marts
 from ldt_pipeline.instants import now
 from ldt_pipeline.tables import table
-from ldt_pipeline.tidy.questions import Questions, answers_to_columns, unmapped_questions
+from ldt_pipeline.tidy.questions import Questions
 from ldt_pipeline.warehouse import books
+from ldt_pipeline.warehouse.answers import answers_by_column, unmapped
 from ldt_pipeline.warehouse.connection import registered, transaction
 from ldt_pipeline.warehouse.read import read_table
 
@@ -72,11 +73,6 @@ class Sources:
         """The columns of `applications` that marts use."""
         return read_table(self.connection, "applications", ("application_id", *_ENTRY_COLUMNS))
 
-    @cached_property
-    def answers(self) -> pl.DataFrame:
-        """The table `participant_answers`."""
-        return read_table(self.connection, "participant_answers")
-
     def read(self, name: str) -> pl.DataFrame:
         """Give any other table of the registry."""
         return read_table(self.connection, name)
@@ -99,7 +95,7 @@ def _races(sources: Sources) -> pl.DataFrame:
 def _start_list(sources: Sources) -> pl.DataFrame:
     return marts.start_list(
         participants=sources.participants,
-        answers_by_column=answers_to_columns(sources.answers, sources.questions, "participant_id"),
+        answers_by_column=answers_by_column(sources.connection, sources.questions),
         partners=sources.read("partners"),
         reserved_entry_groups=sources.read("reserved_entry_groups"),
     )
@@ -120,7 +116,7 @@ def _data_issues(sources: Sources) -> pl.DataFrame:
         partner_allocations=sources.read("partner_allocations"),
         participants=sources.participants,
         reserved_entry_groups=sources.read("reserved_entry_groups"),
-        unmapped_questions=unmapped_questions(sources.answers, sources.questions),
+        unmapped_questions=unmapped(sources.connection, sources.questions),
         now=now(),
     )
 

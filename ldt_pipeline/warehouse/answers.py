@@ -1,0 +1,56 @@
+"""Answers where they lie: which fill which start-list column, and which fill none.
+
+What belongs here: the rules of `tidy/questions.py`, applied by DuckDB. A big race has millions of
+answers and a hundred different questions: the questions go through Python, the answers don't. What
+doesn't: the rules themselves. A property test holds both to the same result.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline.tidy.questions import COLUMNS, Questions, match_questions, unmapped_questions
+from ldt_pipeline.warehouse.connection import registered
+
+
+def answers_by_column(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.DataFrame:
+    """Give each participant's answers as columns, as `tidy.answers_to_columns` does.
+
+    Returns:
+        `participant_id`, then `COLUMNS` as text; one row per participant who answered one of them.
+    """
+    matched = match_questions(_asked(connection), questions).filter(pl.col("column").is_not_null())
+    # The most trusted question first, then the first position: one number orders both.
+    chosen = ", ".join(
+        f"arg_min(text, trust) FILTER (filled = '{column}') AS {column}" for column in COLUMNS
+    )
+    with registered(connection, "matched", matched):
+        return connection.sql(
+            f"""
+            SELECT participant_id, {chosen}
+            FROM (
+                SELECT participant_id, answer AS text, matched."column" AS filled,
+                    rank::BIGINT * 2147483648 + position AS trust
+                FROM tidy.participant_answers AS answers JOIN matched
+                    ON matched.question IS NOT DISTINCT FROM answers.question
+                    AND matched.question_id IS NOT DISTINCT FROM answers.question_id
+            )
+            WHERE text IS NOT NULL GROUP BY participant_id
+            """
+        ).pl()
+
+
+def unmapped(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.DataFrame:
+    """Count the answers to questions that fill no column, as `tidy.unmapped_questions` does."""
+    return unmapped_questions(_asked(connection), questions)
+
+
+def _asked(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the different questions, and how many answers each has that are not blank."""
+    return connection.sql(
+        """
+        SELECT question, question_id, count(answer) AS answers
+        FROM tidy.participant_answers GROUP BY ALL ORDER BY ALL
+        """
+    ).pl()
