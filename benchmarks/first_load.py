@@ -93,20 +93,20 @@ def time_run(environment: dict[str, str], participants: int, run: int) -> tuple[
         watcher = PeakMemory(process.pid)
         watcher.start()
         assert process.stdout is not None
-        stages: list[tuple[float, str]] = []
+        stages: list[tuple[float, str, int]] = []
         for line in process.stdout:
-            stages.append((time.monotonic() - started, line.strip()))
+            stages.append((time.monotonic() - started, line.strip(), watcher.peak))
         process.wait()
         elapsed = time.monotonic() - started
         watcher.join()
         if process.returncode:
-            raise SystemExit("\n".join(line for _, line in stages))
+            raise SystemExit("\n".join(line for _, line, _ in stages))
         with duckdb.connect(f"{folder}/ldt.duckdb", read_only=True) as published:
             rows = published.execute("SELECT count(*) FROM start_list").fetchall()[0][0]
         assert rows == participants, f"{rows} of {participants} participants arrived"
         print(f"run {run + 1}: {elapsed:.1f} s, {rows / elapsed:,.0f} rows/s")
-        for at, line in stages:
-            print(f"  {at:6.2f} s  {line}")
+        for at, line, peak in stages:
+            print(f"  {at:6.2f} s  {peak / 2**20:6,.0f} MiB  {line}")
         print(f"  peak memory {watcher.peak / 2**20:,.0f} MiB")
         return elapsed, watcher.peak
 

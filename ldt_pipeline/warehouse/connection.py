@@ -82,7 +82,7 @@ def connect(path: Path, *, read_only: bool = False) -> Generator[duckdb.DuckDBPy
         # Tables have no order, and keeping one takes memory. Left alone DuckDB takes most of the
         # machine's, where it could write to disk instead.
         connection.execute("SET preserve_insertion_order = false")
-        connection.execute("SET memory_limit = '512MB'")
+        connection.execute("SET memory_limit = '384MB'")
         yield connection
     finally:
         connection.close()

@@ -37,11 +37,12 @@ _TIDY: Mapping[str, Callable[[pl.DataFrame], Tidied]] = {
     "tickets": tidy_tickets,
 }
 
-_BATCH_RECORDS = 20_000
-"""Records that are turned into frames at once: about 60 MB of JSON."""
+_BATCH_RECORDS = 8_000
+"""Records that are turned into frames at once: about 25 MB of JSON."""
 
-_TRANSACTION_RECORDS = 200_000
-"""A first load commits now and then, so that a kill costs little."""
+_TRANSACTION_RECORDS = 50_000
+"""A first load commits now and then: DuckDB keeps in memory what is not committed, and a kill costs
+little."""
 
 
 @dataclass(kw_only=True)
@@ -72,9 +73,13 @@ def load_pending(
             before stays, and the others are loaded next time.
     """
     loaded = Loaded()
-    for chunk in _chunks(pending(connection, store)):
+    chunks = list(_chunks(pending(connection, store)))
+    batches = _one_ahead(batch for chunk in chunks for batch in _batches(store, chunk))
+    for chunk in chunks:
         with transaction(connection):
-            for batch in _one_ahead(_batches(store, chunk)):
+            for batch in batches:
+                if batch.is_end:
+                    break
                 _load_batch(connection, batch)
                 loaded.records += batch.records
                 loaded.rejected += batch.tidied.rejected.height if batch.tidied else 0
@@ -94,6 +99,8 @@ class _Batch:
     manifests: Mapping[str, Manifest]
     tidied: Tidied | None
     tombstones: pl.DataFrame | None
+    is_end: bool = False
+    """It holds nothing, and stands after the last one of a transaction."""
 
 
 def _chunks(manifests: list[Manifest]) -> Iterator[list[Manifest]]:
@@ -110,7 +117,7 @@ def _chunks(manifests: list[Manifest]) -> Iterator[list[Manifest]]:
 
 
 def _batches(store: RawStore, manifests: list[Manifest]) -> Iterator[_Batch]:
-    """Give the records of many extracts in batches of one entity each."""
+    """Give the records of many extracts in batches of one entity each, and an end."""
     entities: dict[tuple[str, bool], list[Manifest]] = {}
     for manifest in manifests:
         is_deletions = manifest.feed == DELETIONS
@@ -128,6 +135,7 @@ def _batches(store: RawStore, manifests: list[Manifest]) -> Iterator[_Batch]:
                 frames, height = [], 0
         if frames:
             yield _batch(entity, is_deletions, frames, by_id)
+    yield _Batch(entity="", records=0, manifests={}, tidied=None, tombstones=None, is_end=True)
 
 
 def _batch(

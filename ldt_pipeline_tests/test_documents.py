@@ -1,0 +1,84 @@
+"""Documents that follow from the code say what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ldt_pipeline.cli import main
+from ldt_pipeline.definitions import defs
+from ldt_pipeline.settings import Settings
+from ldt_pipeline.tables.document import document
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_tables_is_current() -> None:
+    """`make docs` writes it."""
+    assert (ROOT / "docs" / "tables.md").read_text(encoding="utf-8") == document()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    for name, field in Settings.model_fields.items():
+        row = re.search(rf"^\| `LDT_{name.upper()}` \| (.*?) \|", OPERATING, re.MULTILINE)
+        assert row, name
+        default = field.default
+        if isinstance(default, int | str) and not isinstance(default, bool):
+            assert f"`{default}`" in row[1], name
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for name in main.commands:
+        assert f"`ldt {name}" in README, name
+
+
+def test_every_sensor_and_schedule_is_documented() -> None:
+    repository = defs.get_repository_def()
+    for each in (*repository.sensor_defs, *repository.schedule_defs):
+        assert f"`{each.name}`" in OPERATING, each.name
+
+
+@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_lock_names_no_index_and_pins_everything_with_hashes() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "index-url" not in lock
+    assert "://" not in lock
+    pinned = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
+    assert all("==" in line for line in pinned)
+    assert lock.count("--hash=sha256:") > len(pinned)
+
+
+def test_yaml_at_the_root_is_readable() -> None:
+    for page in ROOT.glob("*.yaml"):
+        assert yaml.safe_load(page.read_text(encoding="utf-8"))
+
+
+def test_the_core_does_not_know_dagster_and_the_sandbox_knows_nobody() -> None:
+    core = ["api", "feeds", "raw", "tidy", "marts", "warehouse", "sync", "tables"]
+    script = (
+        "import sys\n"
+        "import importlib, pkgutil, ldt_pipeline\n"
+        f"for room in {core}:\n"
+        "    package = importlib.import_module(f'ldt_pipeline.{room}')\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "        importlib.import_module(module.name)\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] == 'dagster']\n"
+        "assert not [name for name in sys.modules if name.startswith('ldt_pipeline.sandbox')]\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, cwd=ROOT)
+    for module in (ROOT / "ldt_pipeline" / "sandbox").glob("*.py"):
+        imported = re.findall(r"^\s*(?:from|import) (ldt_pipeline[\w.]*)", module.read_text(), re.M)
+        assert all(name.startswith("ldt_pipeline.sandbox") for name in imported), module.name
