@@ -23,7 +23,7 @@ demo: setup ## From nothing to a start list and allocations, on the embedded san
 	$(BIN)/ldt demo
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 dev: setup ## Open the Dagster UI on http://localhost:3000
 	$(BIN)/dg dev

@@ -83,6 +83,11 @@ def parse_list(body: bytes, *, where: str, server_time: dt.datetime | None) -> l
             f"GET {where} gave {len(page.records)} records and says that there are "
             f"{page.total}: a list that should be whole is not."
         )
+    if page.total is None and page.next_cursor is not None:
+        raise ResponseFormatError(
+            f"GET {where} gave {len(page.records)} records and says that it goes on: a list that "
+            "should be whole is not."
+        )
     return page.records
 
 

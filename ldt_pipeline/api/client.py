@@ -188,6 +188,9 @@ class Client:
         if unknown:
             raise ValueError(f"{operation.name} has no parameter {', '.join(unknown)}.")
         where = self._describe(operation, record_id)
+        if operation.takes_id and record_id in ("", ".", ".."):
+            # On the way such a piece of a path vanishes, and another list would answer.
+            raise NotFoundError(f"The API has nothing at GET {where}: this is no id.")
         path = operation.path.replace("{id}", quote(record_id or "", safe=""))
         url = self.base_url + path
         retry = self._retry

@@ -32,7 +32,7 @@ _Kind = TypeVar("_Kind", Manifest, Walk, ListTotal)
 
 
 class DamagedExtractError(Exception):
-    """An extract's file does not hold what its manifest says."""
+    """An extract's file does not hold what its manifest says, or the manifest can't be read."""
 
 
 class ExtractWriter:
@@ -271,4 +271,10 @@ def _encode(value: Manifest | Walk | ListTotal) -> bytes:
 
 
 def _decode(path: UPath, kind: type[_Kind]) -> _Kind:
-    return msgspec.json.decode(path.read_bytes(), type=kind)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DamagedExtractError(
+            f"{path} can't be read ({error}). Restore it from a backup, or delete it with the "
+            "extract that it belongs to and read the partition again."
+        ) from None

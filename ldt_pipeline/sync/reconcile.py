@@ -85,7 +85,7 @@ def reconcile_roster(
     if manifest is not None:
         result.rosters.append(manifest)
         result.stored += manifest.records
-    _settle_missing(client, store, feed, _texts(known.keys() - identities), result)
+    _settle_missing(client, store, feed, _ids(known.keys() - identities), result)
     return result
 
 
@@ -106,12 +106,12 @@ def reconcile_whole(
         known = hashes(connection, feed.entity)
     fetched, identities = fetch_everything(client, store, feed, known=known, progress=progress)
     result = Reconciled(feed=feed.name, compared=len(identities), stored=fetched.records)
-    _settle_missing(client, store, feed, _texts(known.keys() - identities), result)
+    _settle_missing(client, store, feed, _ids(known.keys() - identities), result)
     return result
 
 
-def _texts(identities: set[str | int]) -> list[str]:
-    return sorted(str(each) for each in identities)
+def _ids(identities: set[str | int]) -> list[str]:
+    return sorted(each for each in identities if isinstance(each, str))
 
 
 def _settle_missing(

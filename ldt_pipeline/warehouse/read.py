@@ -82,9 +82,10 @@ def live_counts_by(connection: duckdb.DuckDBPyConnection, name: str, column: str
 def hashes(
     connection: duckdb.DuckDBPyConnection, name: str, column: str | None = None, value: str = ""
 ) -> dict[str | int, int]:
-    """Give the hash of the version that we hold of each live record.
+    """Give the hash of the version that we hold of each live record, by its id.
 
-    All of them, or those where a column has a value.
+    All of them, or those where a column has a value. A record that was rejected has no id that is
+    of use: its hash stands in its place.
     """
     key = table(name).key[0]
     query = f"""
@@ -98,7 +99,10 @@ def hashes(
         rows = connection.execute(f'{query} AND stored."{column}" = ?', [value]).fetchall()
     else:
         rows = connection.execute(query).fetchall()
-    return dict(rows)
+    rejected = connection.execute(
+        f"SELECT DISTINCT record_hash, record_hash FROM ops.rejections WHERE entity = '{name}'"
+    ).fetchall()
+    return dict([*rows, *rejected])
 
 
 def _quoted(names: Sequence[str]) -> str:

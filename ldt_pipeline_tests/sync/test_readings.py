@@ -168,7 +168,7 @@ COMBINATIONS = st.fixed_dictionaries(
 
 @pytest.mark.slow
 @settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -25,6 +25,10 @@ from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, create_or_check, has_
 START = datetime(2025, 1, 31, 23, 59, tzinfo=UTC)
 IDS = ["a", "b", "c", "d"]
 EVENTS = ["e1", "e2"]
+FED = [
+    *("participants", "participants", "race_participants", "applications", "partners"),
+    *("reserved_entries", "reserved_entries", DELETIONS),
+]
 Json = dict[str, Any]
 
 
@@ -75,12 +79,7 @@ def _group(draw: st.DrawFn) -> str:
 
 @st.composite
 def extracts(draw: st.DrawFn) -> Extract:
-    feed = draw(
-        st.sampled_from(
-            ["participants", "participants", "race_participants", "applications"]
-            + ["reserved_entries", "reserved_entries", "partners", DELETIONS]
-        )
-    )
+    feed = draw(st.sampled_from(FED))
     count = draw(st.integers(0, 4))
     if feed == DELETIONS:
         of = draw(st.sampled_from(["participants", "applications", "partners"]))

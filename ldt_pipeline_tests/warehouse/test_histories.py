@@ -26,7 +26,7 @@ from ldt_pipeline_tests.warehouse.histories import (
 )
 
 SETTINGS = settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -93,7 +93,7 @@ def assert_model(found: dict[str, Any], manifests: list[Manifest], history: list
                 seen[record["id"]] = at
                 if record["id"] not in newest or version >= newest[record["id"]][:2]:
                     newest[record["id"]] = (*version, str(record["bibNumber"]))
-    names = [name for name in _columns("participants")]
+    names = _columns("participants")
     bib, deleted = names.index("bib_number"), names.index("deleted_at")
     assert {(row[0], str(row[bib]), row[deleted]) for row in found["participants"]} == {
         (name, version[2], gone[name] if gone.get(name, START) >= seen[name] else None)

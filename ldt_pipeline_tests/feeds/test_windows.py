@@ -1,0 +1,152 @@
+"""Long lists are cut into windows: nothing is lost at their bounds, and a load that was interrupted
+goes on where it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ldt_pipeline.api.errors import ServerError
+from ldt_pipeline.feeds import changes
+from ldt_pipeline.feeds.catalogue import PARTICIPANTS
+from ldt_pipeline.feeds.changes import fetch_changes, fetch_months
+from ldt_pipeline.feeds.positions import position
+from ldt_pipeline.instants import month_of
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline_tests.feeds.movement import (
+    assert_holds,
+    client_of,
+    newest_stored,
+    record,
+    records,
+    serve,
+)
+from ldt_pipeline_tests.other_api import Dataset, Readings, make_dataset
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@pytest.fixture(autouse=True)
+def _short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "_WINDOW_RECORDS_MOST", 20)
+
+
+@pytest.mark.parametrize("after_inclusive", [False, True])
+@pytest.mark.parametrize("before_inclusive", [False, True])
+def test_bounds_of_windows_and_months(
+    after_inclusive: bool, before_inclusive: bool, tmp_path: Path
+) -> None:
+    """With entries on the month's first instant and a millisecond beside it, and a mass update."""
+    dataset = make_dataset(11, participants=300, mass_update=90, deleted=0)
+    readings = Readings(
+        after_inclusive=after_inclusive, before_inclusive=before_inclusive, max_page_size=40
+    )
+    store = RawStore(str(tmp_path))
+    with serve(dataset, readings) as api, client_of(api) as client:
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert fetched.walks > 5
+        assert_holds(store, dataset)
+        months = Counter(month_of(each["updatedAt"]) for each in dataset.live("participants"))
+        for manifest in store.manifests("participants"):
+            assert manifest.oldest_updated_at is not None
+            assert month_of(manifest.oldest_updated_at) == manifest.partition
+        again = RawStore(str(tmp_path / "again"))
+        first, last = sorted(months)[1], sorted(months)[-2]
+        fetch_months(client, again, PARTICIPANTS, first=first, last=last)
+        stored = Counter(at[:7] for at in newest_stored(again).values())
+        assert {month: stored[month] for month in months if first <= month <= last} == {
+            month: count for month, count in months.items() if first <= month <= last
+        }
+
+
+def test_every_record_on_a_bound(tmp_path: Path) -> None:
+    """Records a millisecond apart, so that each bound falls on one."""
+    dataset = records(64, step_seconds=0.001)
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+
+
+def test_a_spike_does_not_split(tmp_path: Path) -> None:
+    dataset = records(300, step_seconds=0)
+    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert len(api.requests) < 60
+
+
+@pytest.mark.parametrize("future", [timedelta(hours=2), timedelta(days=40_000)])
+def test_a_record_from_the_future_hides_nothing(future: timedelta, tmp_path: Path) -> None:
+    """Somebody's clock was wrong once; what changes after that still lies in the past."""
+    from ldt_pipeline.feeds.changes import has_unseen
+
+    dataset = records(60)
+    dataset.put("participants", record("future", datetime.now(UTC) + future))
+    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetch_changes(client, store, PARTICIPANTS)
+        at = position(store, PARTICIPANTS)
+        assert at is not None
+        assert not has_unseen(client, store, PARTICIPANTS, at)
+        dataset.touch("participants", "p00003")
+        assert has_unseen(client, store, PARTICIPANTS, at)
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert position(store, PARTICIPANTS) is not None
+
+
+@pytest.mark.parametrize("newest", [datetime(2025, 6, 1, tzinfo=UTC), None])
+def test_a_load_that_was_interrupted_goes_on(newest: datetime | None, tmp_path: Path) -> None:
+    """Windows that were proved are not read again, but for what moved since."""
+    dataset = records(200, newest=newest or datetime.now(UTC))
+    limit = 40
+
+    def fail_at_last(method: str, path: str, query: Mapping[str, str]) -> None:
+        if len(api.requests) > limit:
+            raise RuntimeError("down")
+
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
+        api.before_request = fail_at_last
+        with pytest.raises(ServerError):
+            fetch_changes(client, store, PARTICIPANTS)
+        assert position(store, PARTICIPANTS) is None
+        held = newest_stored(store)
+        assert 20 < len(held) < 200
+        api.before_request = None
+        for record_id in sorted(held)[:3]:
+            dataset.touch("participants", record_id)
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert fetched.seen < 200 - len(held) + 3 + 20
+        assert position(store, PARTICIPANTS) is not None
+        assert [each.before for each in store.walks("participants")] == [None]
+
+
+def test_an_empty_list(tmp_path: Path) -> None:
+    store = RawStore(str(tmp_path))
+    with serve(Dataset(), Readings(total_results="missing")) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        at = position(store, PARTICIPANTS)
+        assert at is not None
+        assert at.watermark is None
+        assert at.is_settled
+        assert not store.manifests()
+
+
+def test_instants_as_numbers(tmp_path: Path) -> None:
+    """A number may come in the place of text: milliseconds, or seconds."""
+    from ldt_pipeline.api.answers import record_key
+
+    expected = datetime(2025, 6, 1, tzinfo=UTC)
+    for value in ("1748736000000", '"1748736000000"', "1748736000", '"2025-06-01T02:00:00+02:00"'):
+        body = b'{"id": 7, "updatedAt": %s}' % value.encode()
+        assert record_key(body) == ("7", expected)
+    for value in ("null", '""', '"soon"', "true", "[]", "1e400"):
+        assert record_key(b'{"id": "a", "updatedAt": %s}' % value.encode())[1] is None

@@ -1,0 +1,38 @@
+"""A sync in a process of its own, for tests that kill it or read beside it."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+from ldt_pipeline_tests.syncing import Account, published_rows
+
+READ = (
+    "SELECT (SELECT count(*) FROM start_list), "
+    "(SELECT count(*) FROM participants WHERE deleted_at IS NULL), "
+    "(SELECT records FROM sync_status WHERE feed = 'participants')"
+)
+"""Three numbers that are equal in every file that is not torn."""
+
+
+def processes() -> ForkServerContext:
+    """Give a way to start processes that have imported everything already."""
+    context = mp.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def sync(folder: Path, base_url: str, api_key: str) -> None:
+    Account(folder, base_url=base_url, api_key=api_key, is_shared=True).sync()
+
+
+def read_until(path: Path, stop: Any, reads: Any) -> None:
+    """Open the published file over and over; exits with an error on a torn read."""
+    while not stop.is_set():
+        ((listed, live, counted),) = published_rows(path, READ)
+        if not listed == live == counted:
+            raise AssertionError(f"torn: {listed}, {live}, {counted}")
+        with reads.get_lock():
+            reads.value += 1
