@@ -58,9 +58,9 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
 
-    @cached_property
+    @property
     def schema(self) -> dict[str, pl.DataType]:
-        """Column names to polars types, in order."""
+        """Column names to polars types, in order; a dictionary of the caller's own."""
         return {column.name: column.type for column in self.columns}
 
     @cached_property

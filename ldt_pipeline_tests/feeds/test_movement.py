@@ -44,7 +44,7 @@ def test_a_move_before_each_request(move: Move, cursors: Any, tmp_path: Path) ->
     """Whatever moved meanwhile: after this load and one more look, all of it is there."""
     at = 1
     while True:
-        dataset = records(45)
+        dataset = records(28)
         mover = Mover(dataset, move, at=at)
         store = RawStore(str(tmp_path / str(at)))
         with serve(dataset, reading(cursors), mover) as api, client_of(api) as client:

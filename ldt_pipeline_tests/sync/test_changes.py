@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -44,11 +45,19 @@ def api() -> Iterator[OtherApi]:
         yield api
 
 
+@pytest.fixture(scope="module")
+def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a first sync: equal seeds make equal data, so it is made once."""
+    folder = tmp_path_factory.mktemp("first") / "data"
+    with OtherApi(small(), READINGS) as api:
+        Account.of(folder, api, is_shared=True).sync(publish=False)
+    return folder
+
+
 @pytest.fixture
-def account(api: OtherApi, tmp_path: Path) -> Account:
-    account = Account.of(tmp_path, api)
-    account.sync(publish=False)
-    return account
+def account(api: OtherApi, first_sync: Path, tmp_path: Path) -> Account:
+    shutil.copytree(first_sync, tmp_path / "data")
+    return Account.of(tmp_path / "data", api)
 
 
 def assert_settles(account: Account, api: OtherApi) -> None:

@@ -76,11 +76,15 @@ def change(api: OtherApi) -> None:
         api.delete("applications", applications[0]["id"])
 
 
+SAME = {
+    # To a client these are other readings that are tested, of lists and of their totals.
+    *(("roster_totals", value) for value in ("right", "text", "null")),
+}
 SINGLES = [
     pytest.param(replace(SMALL_PAGES, **{name: value}), id=f"{name}={value}")
     for name in OF_LISTS
     for value in values_of(name)
-    if value != getattr(SMALL_PAGES, name)
+    if value != getattr(SMALL_PAGES, name) and (name, value) not in SAME
 ]
 
 
