@@ -56,7 +56,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_lock_names_no_index_and_pins_everything_with_hashes() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert "index-url" not in lock
+    assert "--index" not in lock
     assert "://" not in lock
     pinned = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
     assert all("==" in line for line in pinned)
