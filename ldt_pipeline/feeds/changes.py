@@ -37,6 +37,7 @@ from ldt_pipeline.feeds.positions import (
     known_since,
     position,
     record_position,
+    without_covered,
 )
 from ldt_pipeline.instants import month_of, month_start, next_month, now
 from ldt_pipeline.raw import ExtractWriter, Manifest, RawStore, Walk
@@ -100,7 +101,7 @@ def fetch_changes(
             end = newest_change(client, _request(feed))
             window = Window(after=after, before=end)
             reader.read_windows(
-                _without_covered(window, store, feed), oldest=oldest.updated_at, end=end
+                without_covered(window, store, feed), oldest=oldest.updated_at, end=end
             )
             after = max(after, end) if after else end
     reader.read_tail(after, known_since(store, feed, after), at, read_at=read_at)
@@ -337,37 +338,6 @@ def _request(feed: ChangeFeed, window: Window | None = None) -> ListRequest:
 
 def _source(feed: ChangeFeed, window: Window) -> dict[str, str]:
     return {"path": feed.operation.path, **window.parameters()}
-
-
-def _without_covered(window: Window, store: RawStore, feed: ChangeFeed) -> list[Window]:
-    """Take away from a window what earlier walks have covered: an interrupted load goes on."""
-    covered = sorted(
-        (
-            (each.after or _BEGINNING, each.before)
-            for each in store.walks(feed.name)
-            if each.before is not None
-        ),
-    )
-    start = window.after or _BEGINNING
-    end = window.before or _END
-    left: list[Window] = []
-    for after, before in covered:
-        if after > start:
-            left.append(_window(start, min(after, end)))
-        start = max(start, before)
-        if start >= end:
-            break
-    if start < end:
-        left.append(_window(start, end))
-    return left
-
-
-_BEGINNING = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
-_END = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
-
-
-def _window(after: dt.datetime, before: dt.datetime) -> Window:
-    return Window(after=None if after == _BEGINNING else after, before=before)
 
 
 def has_unseen(client: Client, store: RawStore, feed: ChangeFeed, at: Position) -> bool:

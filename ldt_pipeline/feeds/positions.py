@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ldt_pipeline.api.paging import record_of
+from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds.catalogue import ChangeFeed
 from ldt_pipeline.instants import MILLISECOND
 from ldt_pipeline.raw import DELETIONS, RawStore, Walk
@@ -33,6 +34,7 @@ Known = Mapping[str | int, int]
 
 _BATCH_RECORDS = 10_000
 _OLDEST = dt.datetime.min.replace(tzinfo=dt.UTC)
+_END = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,3 +124,30 @@ def known_since(store: RawStore, feed: ChangeFeed, after: dt.datetime | None) ->
                 if seen_at.get(identity, _OLDEST) <= manifest.extracted_at:
                     newest.pop(identity, None)
     return {identity: version[3] for identity, version in newest.items()}
+
+
+def without_covered(window: Window, store: RawStore, feed: ChangeFeed) -> list[Window]:
+    """Take away from a window what earlier walks have covered: an interrupted load goes on."""
+    covered = sorted(
+        (
+            (each.after or _OLDEST, each.before)
+            for each in store.walks(feed.name)
+            if each.before is not None
+        ),
+    )
+    start = window.after or _OLDEST
+    end = window.before or _END
+    left: list[Window] = []
+    for after, before in covered:
+        if after > start:
+            left.append(_window(start, min(after, end)))
+        start = max(start, before)
+        if start >= end:
+            break
+    if start < end:
+        left.append(_window(start, end))
+    return left
+
+
+def _window(after: dt.datetime, before: dt.datetime) -> Window:
+    return Window(after=None if after == _OLDEST else after, before=before)
