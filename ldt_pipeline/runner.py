@@ -44,6 +44,7 @@ from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 
 Say = Callable[[str], None]
 
+_MORE_RECONCILES_MOST = 2
 _PROCESS_TAG = "ldt/process"
 _OURS = {"ldt/from": "command line", _PROCESS_TAG: str(os.getpid())}
 
@@ -133,16 +134,16 @@ def sync(
     if fetched or state.pending_extracts:
         say("Loading")
         runner.run(LOAD)
-        state = read_state(settings)
-    _read_due_events(settings, instance, runner, state, say)
     uneven = list(dict.fromkeys([*uneven, *_still_uneven(settings, store, fetched)]))
     if uneven:
         _reconcile(settings, store, runner, uneven, say)
+    # After reconciling: it may find an event that nobody has heard of, and what it finds deleted
+    # makes an event's groups old.
+    _read_due_events(settings, instance, runner, read_state(settings), say)
     state = read_state(settings)
-    _add_partitions(instance, state)
     if state.pending_extracts or not state.is_published:
         say("Publishing")
-        runner.run(PUBLISH)
+        _publish(settings, store, runner, say)
     return Synced(runs=runner.runs, requests=requests)
 
 
@@ -266,6 +267,19 @@ def _reconcile(
         uneven = _still_uneven(settings, store, uneven)
         if not uneven:
             return
+
+
+def _publish(settings: Settings, store: RawStore, runner: Runner, say: Say) -> None:
+    """Publish; where something was deleted since the lists were compared, reconcile once more."""
+    for _ in range(_MORE_RECONCILES_MOST):
+        try:
+            return runner.run(PUBLISH)
+        except RunFailedError:
+            uneven = _still_uneven(settings, store, [feed.name for feed in CHANGE_FEEDS])
+            if not uneven:
+                raise
+            _reconcile(settings, store, runner, uneven, say)
+    return runner.run(PUBLISH)
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +17,7 @@ from ldt_pipeline.home import open_instance
 from ldt_pipeline.runner import RunFailedError, Runner, rebuild, release_dead_runs
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.tables import TABLES
-from ldt_pipeline_tests.defs.conftest import run_sync
+from ldt_pipeline_tests.defs.conftest import STARTED_AT, run_sync
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +71,21 @@ def test_what_was_deleted_leaves_the_start_list_and_stays_in_participants(
         each for each in sandbox.requests if "/races/" in each.path and "500" in each.raw_query
     ]
     assert len({each.path for each in walked}) == 1, "only the roster that disagrees is read"
+
+
+def test_a_late_row_of_a_new_event_is_found_and_read_in_one_sync(synced, account, sandbox) -> None:
+    """Reconciling may find an event that nobody has heard of: its lists are read after it."""
+    event_id = account.add_event(name="Unheard of")
+    late = account.insert_late_participant(
+        race_id=account.race_ids(event_id)[0], updated_at=STARTED_AT - timedelta(days=90)
+    )
+    run_sync(synced)
+    assert published(f"SELECT event_id FROM start_list WHERE participant_id = '{late}'") == [
+        (event_id,)
+    ]
+    sandbox.clear_requests()
+    assert run_sync(synced).was_quiet
+    assert len(sandbox.requests) <= 6
 
 
 def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
