@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import duckdb
 import polars as pl
 
-from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.feeds.catalogue import SNAPSHOT_FEEDS
 from ldt_pipeline.tables import Layer, Table, table
-from ldt_pipeline.warehouse.schema import has_record, stored_columns
+from ldt_pipeline.warehouse.schema import has_record
 
 _SNAPSHOT_FEED_OF = {feed.entity: feed.name for feed in SNAPSHOT_FEEDS}
 
@@ -107,15 +107,3 @@ def hashes(
 
 def _quoted(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-CHANGE_ENTITIES = tuple(feed.entity for feed in CHANGE_FEEDS)
-__all__ = [
-    "CHANGE_ENTITIES",
-    "hashes",
-    "live_count",
-    "live_counts_by",
-    "read_table",
-    "relation",
-    "stored_columns",
-]
