@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 import msgspec
@@ -219,11 +219,14 @@ class _Reader:
         ) as threads:
             walks = [threads.submit(self._read, piece, known or {}) for piece in pieces]
             try:
-                for each in walks:
+                for each in as_completed(walks):
                     self._record_coverage(each.result(), end)
             except BaseException:
                 # The first failure ends the sync: pieces that wait would only delay its sentence.
                 threads.shutdown(wait=True, cancel_futures=True)
+                for each in walks:
+                    if not each.cancelled() and each.exception() is None:
+                        self._record_coverage(each.result(), end)
                 raise
 
     def read_tail(

@@ -129,6 +129,24 @@ def test_a_load_that_was_interrupted_goes_on(newest: datetime | None, tmp_path: 
         assert [each.before for each in store.walks("participants")] == [None]
 
 
+def test_windows_that_were_finished_beside_a_failure_are_kept(tmp_path: Path) -> None:
+    dataset = records(200, newest=datetime(2025, 6, 1, tzinfo=UTC))
+
+    def fail_in_oldest(method: str, path: str, query: Mapping[str, str]) -> None:
+        is_walk = query.get("page[size]") != "1" and "updatedAt[before]" in query
+        if is_walk and "updatedAt[after]" not in query:
+            raise RuntimeError("down")
+
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
+        api.before_request = fail_in_oldest
+        with pytest.raises(ServerError):
+            fetch_changes(client, store, PARTICIPANTS)
+    stored = {each.extract_id for each in store.manifests()}
+    assert stored
+    assert stored == {each for walk in store.walks("participants") for each in walk.extracts}
+
+
 def test_an_empty_list(tmp_path: Path) -> None:
     store = RawStore(str(tmp_path))
     with serve(Dataset(), Readings(total_results="missing")) as api, client_of(api) as client:
