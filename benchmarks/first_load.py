@@ -90,43 +90,53 @@ def time_run(environment: dict[str, str], participants: int, run: int) -> tuple[
             stderr=subprocess.STDOUT,
             text=True,
         )
-        watcher = PeakMemory(process.pid)
+        watcher = Watcher(process.pid)
         watcher.start()
         assert process.stdout is not None
-        stages: list[tuple[float, str, int]] = []
+        stages: list[tuple[float, float, str, int]] = []
         for line in process.stdout:
-            stages.append((time.monotonic() - started, line.strip(), watcher.peak))
+            stages.append(
+                (time.monotonic() - started, watcher.cpu_seconds, line.strip(), watcher.peak)
+            )
         process.wait()
         elapsed = time.monotonic() - started
         watcher.join()
         if process.returncode:
-            raise SystemExit("\n".join(line for _, line, _ in stages))
+            raise SystemExit("\n".join(line for _, _, line, _ in stages))
         with duckdb.connect(f"{folder}/ldt.duckdb", read_only=True) as published:
             rows = published.execute("SELECT count(*) FROM start_list").fetchall()[0][0]
         assert rows == participants, f"{rows} of {participants} participants arrived"
-        print(f"run {run + 1}: {elapsed:.1f} s, {rows / elapsed:,.0f} rows/s")
-        for at, line, peak in stages:
-            print(f"  {at:6.2f} s  {peak / 2**20:6,.0f} MiB  {line}")
+        print(
+            f"run {run + 1}: {elapsed:.1f} s, {watcher.cpu_seconds:.1f} s of processor time, "
+            f"{rows / elapsed:,.0f} rows/s"
+        )
+        print("      at     cpu    peak")
+        for at, cpu, line, peak in stages:
+            print(f"  {at:6.2f}  {cpu:6.2f}  {peak / 2**20:6,.0f} MiB  {line}")
         print(f"  peak memory {watcher.peak / 2**20:,.0f} MiB")
         return elapsed, watcher.peak
 
 
-class PeakMemory(threading.Thread):
-    """The largest resident size of a process and its children, sampled."""
+class Watcher(threading.Thread):
+    """The largest resident size and the processor time of a process and its children, sampled."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._process = psutil.Process(pid)
         self.peak = 0
+        self.cpu_seconds = 0.0
 
     def run(self) -> None:
         while True:
             try:
                 family = [self._process, *self._process.children(recursive=True)]
                 size = sum(each.memory_info().rss for each in family)
+                times = [each.cpu_times() for each in family]
             except psutil.Error:
                 return
             self.peak = max(self.peak, size)
+            used = sum(each.user + each.system for each in times)
+            self.cpu_seconds = max(self.cpu_seconds, used + times[0].children_user)
             time.sleep(0.02)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import polars as pl
 
+_NOTHING = type(None)
+
 
 @dataclass(frozen=True)
 class JsonColumn:
@@ -83,14 +85,16 @@ class ColumnBuilder:
                 return pl.Series(values, dtype=pl.String)
             except TypeError:
                 pass  # not only texts
-        texts: list[str | None] = []
-        for row, value in enumerate(values, start=self._count):
-            if type(value) is str or value is None:
-                texts.append(value)
-            else:
-                texts.append(None)
-                self._at.append(row)
-                self._others.append(value)
+        odd = [
+            row
+            for row, type_ in enumerate(map(type, values))
+            if type_ is not str and type_ is not _NOTHING
+        ]
+        self._at += [self._count + row for row in odd]
+        self._others += [values[row] for row in odd]
+        texts: list[str | None] = list(values)
+        for row in odd:
+            texts[row] = None
         return pl.Series(texts, dtype=pl.String)
 
 

@@ -40,7 +40,7 @@ _TIDY: Mapping[str, Callable[[pl.DataFrame], Tidied]] = {
 _BATCH_RECORDS = 8_000
 """Records that are turned into frames at once: about 25 MB of JSON."""
 
-_TRANSACTION_RECORDS = 50_000
+_TRANSACTION_RECORDS = 120_000
 """A first load commits now and then: DuckDB keeps in memory what is not committed, and a kill costs
 little."""
 

@@ -21,6 +21,7 @@ import duckdb
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
 from ldt_pipeline.tables import TABLES, Table
+from ldt_pipeline.warehouse.connection import ROW_GROUP_SIZE, another, quoted
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import column_definitions
 
@@ -63,13 +64,11 @@ def publish(connection: duckdb.DuckDBPyConnection, path: Path, *, force: bool = 
 
 
 def _build(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    connection.execute(f"ATTACH '{_escaped(str(path))}' AS published")
+    connection.execute(f"ATTACH {quoted(str(path))} AS published (ROW_GROUP_SIZE {ROW_GROUP_SIZE})")
     try:
         # DuckDB copies a table of this size on one core; two tables at a time take two.
         with ThreadPoolExecutor(max_workers=_TABLES_AT_ONCE) as threads:
-            copies = [
-                threads.submit(_copy, connection.cursor(), table) for table in TABLES.values()
-            ]
+            copies = [threads.submit(_copy, connection, table) for table in TABLES.values()]
             for copy in copies:
                 copy.result()
     finally:
@@ -77,24 +76,21 @@ def _build(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.execute("DETACH published")
 
 
-def _copy(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
-    try:
-        cursor.execute("SET TimeZone = 'UTC'")
+def _copy(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    with another(connection) as cursor:
         columns = column_definitions(table, list(table.schema))
         cursor.execute(f"CREATE TABLE published.{table.name} ({columns})")
         cursor.execute(f"INSERT INTO published.{table.name} {relation(table)}")
         _comment(cursor, table)
-    finally:
-        cursor.close()
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     text = f"{table.description} {table.grain.capitalize()}."
-    connection.execute(f"COMMENT ON TABLE published.{table.name} IS '{_escaped(text)}'")
+    connection.execute(f"COMMENT ON TABLE published.{table.name} IS {quoted(text)}")
     for column in table.columns:
         connection.execute(
             f'COMMENT ON COLUMN published.{table.name}."{column.name}" '
-            f"IS '{_escaped(column.description)}'"
+            f"IS {quoted(column.description)}"
         )
 
 
@@ -124,7 +120,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("'", "''")

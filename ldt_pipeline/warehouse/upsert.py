@@ -12,7 +12,7 @@ the order of the incoming rows; `MERGE INTO` and `UPDATE … FROM` of all column
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import duckdb
 import polars as pl
@@ -44,7 +44,36 @@ def upsert(
     if incoming.is_empty():
         return
     with registered(connection, "incoming", incoming):
-        _merge(connection, table, key, frames)
+        if incoming.height < frames[table.name].height or _meets_stored(connection, table):
+            _merge(connection, table, key, frames)
+        else:
+            _append(connection, table, frames)
+
+
+def _meets_stored(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    """Whether any record that comes in is stored already, in whatever version."""
+    key = table.key[0]
+    rows = connection.execute(
+        f"""
+        SELECT 1 FROM tidy.{table.name} AS stored
+        SEMI JOIN incoming ON incoming."{key}" = stored."{key}" LIMIT 1
+        """
+    ).fetchall()
+    return bool(rows)
+
+
+def _append(
+    connection: duckdb.DuckDBPyConnection, table: Table, frames: Mapping[str, pl.DataFrame]
+) -> None:
+    """Bring in records that are all new, each once: half the work of a merge, on a first load."""
+    names = _quoted([*stored_columns(table), *LINEAGE_COLUMNS])
+    connection.execute(f"INSERT INTO tidy.{table.name} ({names}) SELECT {names} FROM incoming")
+    for child in children(table):
+        names = _quoted(child.schema)
+        with registered(connection, "incoming_children", frames[child.name]):
+            connection.execute(
+                f"INSERT INTO tidy.{child.name} ({names}) SELECT {names} FROM incoming_children"
+            )
 
 
 def _merge(
@@ -87,7 +116,7 @@ def _merge(
     connection.execute(
         f'DELETE FROM {target} AS stored USING newer WHERE stored."{key}" = newer.id'
     )
-    names = ", ".join(f'"{name}"' for name in (*stored_columns(table), *LINEAGE_COLUMNS))
+    names = _quoted([*stored_columns(table), *LINEAGE_COLUMNS])
     values = names.replace('"_seen_at"', "newer.seen_at AS _seen_at").replace(
         '"_extract_id"', "incoming._extract_id"
     )
@@ -107,7 +136,7 @@ def _replace_children(
     connection: duckdb.DuckDBPyConnection, child: Table, frame: pl.DataFrame
 ) -> None:
     key = child.key[0]
-    names = ", ".join(f'"{name}"' for name in child.schema)
+    names = _quoted(child.schema)
     connection.execute(
         f'DELETE FROM tidy.{child.name} AS stored USING newer WHERE stored."{key}" = newer.id'
     )
@@ -157,3 +186,7 @@ def _version(table: Table, alias: str) -> str:
     if "updated_at" in table.schema:
         parts.insert(0, f"coalesce({alias}.updated_at, '-infinity'::TIMESTAMPTZ)")
     return f"row({', '.join(parts)})"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
