@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     event_ids: Annotated[tuple[str, ...], NoDecode] = ()
     event_refresh_minutes: int = Field(default=60, ge=0)
     questions_file: Path | None = None
+    publish_personal_data: bool = True
 
     @field_validator("api_key")
     @classmethod
