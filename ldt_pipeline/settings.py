@@ -105,6 +105,17 @@ class Settings(BaseSettings):
         """Where exports go."""
         return self.data_dir / "exports"
 
+    @property
+    def written_paths(self) -> tuple[Path, ...]:
+        """Everything that is written directly in the data folder, but for temporary files."""
+        databases = (self.warehouse_path, self.published_path)
+        return (
+            *(self.raw_dir, self.exports_dir, self.data_dir / "dagster"),
+            *databases,
+            *(path.with_name(f"{path.name}.wal") for path in databases),
+            self.warehouse_path.with_suffix(".lock"),
+        )
+
     def require_api_key(self) -> str:
         """Give the key.
 

@@ -14,6 +14,7 @@ import click
 
 from ldt_pipeline.cli.command import Command, CommandError
 from ldt_pipeline.cli.lines import Line, Mark, show
+from ldt_pipeline.cli.modes import mode_lines
 from ldt_pipeline.cli.text import counted
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def _settings_lines(settings: Settings) -> Iterator[Line]:
 
     yield Line("✓", "settings", f"the API is {settings.api_base_url}")
     yield Line("✓", "data folder", str(settings.data_dir))
+    yield from mode_lines(settings)
     try:
         load_questions(settings.questions_file)
     except QuestionsFileError as error:

@@ -54,7 +54,6 @@ def publish(
     building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
     try:
         _build(connection, building, personal_data=personal_data)
-        building.chmod(0o600)
         _flush(building)
         _write_ahead_log(path).unlink(missing_ok=True)
         os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
