@@ -7,12 +7,16 @@ folder. What doesn't: anything that acts on them.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What can stand after `Authorization: Bearer` (RFC 6750)."""
 
 
 class SettingsError(ValueError):
@@ -48,10 +52,10 @@ class Settings(BaseSettings):
         if value is None:
             return None
         key = value.get_secret_value().strip()
-        if not key.isascii() or not key.isprintable() or " " in key:
+        if not _BEARER_TOKEN.fullmatch(key):
             raise ValueError(
-                "holds a blank, a line break or another character that no key has; "
-                "copy it once more, as a whole and without quotes"
+                "holds a blank, a quote, a line break or another character that no key has; "
+                "copy it once more, as a whole and without quotes or the word Bearer"
             )
         return SecretStr(key)
 
