@@ -12,11 +12,16 @@ from ldt_pipeline.defs.raw_assets import raw_assets
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import SCHEDULES, SENSORS
 from ldt_pipeline.defs.warehouse_assets import api_totals, marts, published, quality, tidy_tables
+from ldt_pipeline.private_files import keep_private
 from ldt_pipeline.settings import load_settings
 
 
 def build_definitions() -> dg.Definitions:
-    """Assemble the code location from the settings."""
+    """Assemble the code location from the settings.
+
+    Processes that load it run its assets: from here on what they write is their owner's alone.
+    """
+    keep_private()
     with warnings.catch_warnings():
         # `backfill_policy` has been beta since 2023: nothing else reads many months in one run.
         warnings.simplefilter("ignore", dg.BetaWarning)

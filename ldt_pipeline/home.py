@@ -23,7 +23,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 
 from ldt_pipeline.home_storage import HomeEvents, HomeRuns
-from ldt_pipeline.raw.files import make_folder
+from ldt_pipeline.private_files import keep_private, make_private, tighten
 from ldt_pipeline.settings import load_settings
 
 INSTANCE_CONFIG: dict[str, Any] = {
@@ -53,15 +53,25 @@ def home_folder() -> Path:
     return load_settings().data_dir / "dagster"
 
 
+def make_home() -> Path:
+    """Give that folder, made; it and all that we write beside it is for its owner alone."""
+    keep_private()
+    settings = load_settings()
+    make_private(settings.data_dir)
+    for path in settings.written_paths:
+        tighten(path)
+    make_private(home_folder())
+    return home_folder()
+
+
 def open_instance() -> DagsterInstance:
     """Open Dagster's instance: the one of DAGSTER_HOME where it is set, else the one of the data.
 
     Close it with `dispose`, or use it as a context manager.
     """
+    home = make_home()
     if os.environ.get("DAGSTER_HOME"):
         return DagsterInstance.get()
-    home = home_folder()
-    make_folder(home)
     return DagsterInstance.from_ref(
         InstanceRef.from_dir(str(home), overrides=cast("Any", INSTANCE_CONFIG))
     )
@@ -86,7 +96,7 @@ class HomeStorage(DagsterSqliteStorage):
     ) -> HomeStorage:
         """Open the storage."""
         del config_value
-        return cls.from_local(str(home_folder()), inst_data=inst_data)
+        return cls.from_local(str(make_home()), inst_data=inst_data)
 
 
 class HomeArtifacts(LocalArtifactStorage):
@@ -103,7 +113,7 @@ class HomeArtifacts(LocalArtifactStorage):
     ) -> HomeArtifacts:
         """Open the storage."""
         del config_value
-        return cls(str(home_folder()), inst_data)
+        return cls(str(make_home()), inst_data)
 
 
 class HomeLogs(LocalComputeLogManager):
@@ -120,4 +130,4 @@ class HomeLogs(LocalComputeLogManager):
     ) -> HomeLogs:
         """Open the logs."""
         del config_value
-        return cls(base_dir=str(home_folder() / "logs"), inst_data=inst_data)
+        return cls(base_dir=str(make_home() / "logs"), inst_data=inst_data)

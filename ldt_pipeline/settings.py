@@ -7,12 +7,16 @@ folder. What doesn't: anything that acts on them.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What can stand after `Authorization: Bearer` (RFC 6750)."""
 
 
 class SettingsError(ValueError):
@@ -39,6 +43,7 @@ class Settings(BaseSettings):
     event_ids: Annotated[tuple[str, ...], NoDecode] = ()
     event_refresh_minutes: int = Field(default=60, ge=0)
     questions_file: Path | None = None
+    publish_personal_data: bool = True
 
     @field_validator("api_key")
     @classmethod
@@ -47,10 +52,10 @@ class Settings(BaseSettings):
         if value is None:
             return None
         key = value.get_secret_value().strip()
-        if not key.isascii() or not key.isprintable() or " " in key:
+        if not _BEARER_TOKEN.fullmatch(key):
             raise ValueError(
-                "holds a blank, a line break or another character that no key has; "
-                "copy it once more, as a whole and without quotes"
+                "holds a blank, a quote, a line break or another character that no key has; "
+                "copy it once more, as a whole and without quotes or the word Bearer"
             )
         return SecretStr(key)
 
@@ -103,6 +108,17 @@ class Settings(BaseSettings):
     def exports_dir(self) -> Path:
         """Where exports go."""
         return self.data_dir / "exports"
+
+    @property
+    def written_paths(self) -> tuple[Path, ...]:
+        """Everything that is written directly in the data folder, but for temporary files."""
+        databases = (self.warehouse_path, self.published_path)
+        return (
+            *(self.raw_dir, self.exports_dir, self.data_dir / "dagster"),
+            *databases,
+            *(path.with_name(f"{path.name}.wal") for path in databases),
+            self.warehouse_path.with_suffix(".lock"),
+        )
 
     def require_api_key(self) -> str:
         """Give the key.

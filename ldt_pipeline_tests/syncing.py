@@ -150,7 +150,11 @@ class Account:
                 note_comparison(connection, compare_with_api(client, self.store, connection, feed))
             self.build_marts(connection)
             require_structure(connection)
-            return publish(connection, self.settings.published_path)
+            return publish(
+                connection,
+                self.settings.published_path,
+                personal_data=self.settings.publish_personal_data,
+            )
 
     def build_marts(self, connection: duckdb.DuckDBPyConnection) -> None:
         sources = Sources(

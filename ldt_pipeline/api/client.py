@@ -35,6 +35,7 @@ from ldt_pipeline.api.errors import (
     ResponseFormatError,
     ServerError,
 )
+from ldt_pipeline.api.keys import expiry_of, refuse_expired
 
 _logger = logging.getLogger(__name__)
 
@@ -100,6 +101,7 @@ class Client:
             backoff_max=30,
             retry_after_max=_RETRY_AFTER_MOST_SECONDS,
         )
+        self._expires_at = expiry_of(api_key)
         self._session = requests.Session()
         self._session.auth = _BearerAuthentication(api_key)
         self._session.headers["Accept"] = "application/json"
@@ -187,6 +189,7 @@ class Client:
         unknown = [name for name in parameters if not operation.accepts(name)]
         if unknown:
             raise ValueError(f"{operation.name} has no parameter {', '.join(unknown)}.")
+        refuse_expired(self._expires_at)
         where = self._describe(operation, record_id)
         if operation.takes_id and record_id in ("", ".", ".."):
             # On the way such a piece of a path vanishes, and another list would answer.

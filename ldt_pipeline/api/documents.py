@@ -49,7 +49,7 @@ def _download(address: str) -> bytes:
     deadline = time.monotonic() + _SECONDS
     try:
         with (
-            requests.Session() as session,
+            _Session() as session,
             session.get(
                 address,
                 headers={"Accept": "application/json"},
@@ -72,6 +72,19 @@ def _download(address: str) -> bytes:
             raise
         raise ContractError(f"{shown} can't be reached ({type(error).__name__}).") from None
     return bytes(content)
+
+
+class _Session(requests.Session):
+    """Follows redirects, but not from a secure connection to one that anybody may listen to."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target and resp.url.startswith("https:") and target.lower().startswith("http:"):
+            raise ContractError(
+                f"{_shown(resp.url)} redirects to a connection that is not secure, which is not "
+                "followed. Download the document yourself, and give the file."
+            )
+        return target
 
 
 def _add_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -18,6 +18,7 @@ from ldt_pipeline.cli.lists import allocations, start_list
 from ldt_pipeline.cli.rebuild import rebuild
 from ldt_pipeline.cli.sandbox import sandbox
 from ldt_pipeline.cli.sync import sync
+from ldt_pipeline.private_files import keep_private
 
 __all__ = ["main"]
 
@@ -44,6 +45,7 @@ def main() -> None:
 
     Exit status: 0 done; 1 failed, with the reason on stderr; 2 wrong usage.
     """
+    keep_private()
     prepare_streams()
 
 

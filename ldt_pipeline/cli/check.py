@@ -14,6 +14,7 @@ import click
 
 from ldt_pipeline.cli.command import Command, CommandError
 from ldt_pipeline.cli.lines import Line, Mark, show
+from ldt_pipeline.cli.modes import mode_lines
 from ldt_pipeline.cli.text import counted
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def _settings_lines(settings: Settings) -> Iterator[Line]:
 
     yield Line("✓", "settings", f"the API is {settings.api_base_url}")
     yield Line("✓", "data folder", str(settings.data_dir))
+    yield from mode_lines(settings)
     try:
         load_questions(settings.questions_file)
     except QuestionsFileError as error:
@@ -109,12 +111,13 @@ def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
 def _expiry_line(expires_at: dt.datetime | None, now: dt.datetime) -> Line:
     if expires_at is None:
         return Line("✓", "key's expiry", "it names none")
+    from ldt_pipeline.api.keys import NEW_KEY  # noqa: PLC0415
+
     shown = f"{expires_at:%Y-%m-%d %H:%M} UTC"
-    advice = "create a new one under settings / credentials in your Let's Do This account"
     if expires_at <= now:
-        return Line("✗", "key's expiry", f"the key expired on {shown}: {advice}")
+        return Line("✗", "key's expiry", f"the key expired on {shown}: {NEW_KEY}")
     if expires_at - now < _SOON:
-        return Line("!", "key's expiry", f"the key expires soon, on {shown}: {advice}")
+        return Line("!", "key's expiry", f"the key expires soon, on {shown}: {NEW_KEY}")
     return Line("✓", "key's expiry", shown)
 
 

@@ -78,6 +78,7 @@ def _use(sandbox: Sandbox, folder: Path) -> None:
     os.environ["LDT_API_BASE_URL"] = sandbox.base_url
     os.environ["LDT_DATA_DIR"] = str(folder)
     os.environ["LDT_EVENT_IDS"] = ","  # none; an empty value would let those of .env through
+    os.environ["LDT_PUBLISH_PERSONAL_DATA"] = "true"  # nobody is real
     # A proxy that is set for the internet has no business between this process and itself.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 

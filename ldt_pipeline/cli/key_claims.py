@@ -1,7 +1,6 @@
 """What an API key says of itself: whose it is, and until when it is good.
 
-What belongs here: reading the claims of the key, which anyone who has it can read. What doesn't:
-believing them; only the API knows whether a key is good.
+What belongs here: how its claims are shown. What doesn't: reading them (`api/keys.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ldt_pipeline.api.keys import claims_of, expiry_of
 from ldt_pipeline.cli.text import clean
 
 _ORGANISER = ("organiser", "organizer", "organisation", "organization")
@@ -39,16 +39,13 @@ class Claims:
 
 def read_claims(key: str) -> Claims | None:
     """Read a key's claims; None where it is no JSON Web Token."""
-    import jwt  # noqa: PLC0415
-
-    try:
-        claims = jwt.decode(key, options={"verify_signature": False})
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+    claims = claims_of(key)
+    if claims is None:
         return None
     return Claims(
         organiser_name=_first(claims, "name", ("name",)),
         organiser_id=_first(claims, "id", ("sub",)),
-        expires_at=_instant(claims.get("exp")),
+        expires_at=expiry_of(key),
     )
 
 
@@ -70,10 +67,3 @@ def _text(value: Any) -> str | None:
     if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
         return clean(str(value)).strip()[:_SHOWN_MOST]
     return None
-
-
-def _instant(value: Any) -> dt.datetime | None:
-    try:
-        return dt.datetime.fromtimestamp(float(value), dt.UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None

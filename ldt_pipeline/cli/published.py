@@ -69,8 +69,10 @@ def read_start_list(
     """Give one race's start list: of its start on a day (UTC), or of all of its starts.
 
     Raises:
-        CommandError: There is no such race; the text lists those that there are.
+        CommandError: There is no such race; the text lists those that there are. Or the file was
+            published without personal data.
     """
+    _require_people(connection)
     condition, parameters = "race_id = ?", [race_id]
     if on is not None:
         condition, parameters = f"{condition} AND race_start_at::DATE = ?", [race_id, str(on)]
@@ -130,7 +132,11 @@ def biggest_race(
     """Give the id, name, event and day of the start that most participants have still before them.
 
     Of those that are over, where none is to come.
+
+    Raises:
+        CommandError: The file was published without personal data.
     """
+    _require_people(connection)
     rows = connection.execute(
         """
         SELECT race_id, coalesce(any_value(race_name), 'a race without a name'),
@@ -156,6 +162,18 @@ def _rows(
         parameters,
     ).fetchall()
     return Rows(table_name=name, columns=columns, rows=rows)
+
+
+def _require_people(connection: duckdb.DuckDBPyConnection) -> None:
+    found = connection.execute(
+        "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'main'"
+    ).fetchall()
+    if ("start_list_anonymous", "BASE TABLE") in found:
+        raise CommandError(
+            "The published file holds no personal data, and a start list is nothing else. Set "
+            "LDT_PUBLISH_PERSONAL_DATA to true, or unset it, and run `ldt sync`; what can be had "
+            "without is in its table start_list_anonymous."
+        )
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, name: str, column: str, value: str) -> bool:

@@ -209,11 +209,16 @@ def published(storage: Storage) -> Materialized:
     settings = storage.settings
     with open_warehouse(settings.warehouse_path) as connection:
         require_structure(connection)
-        is_new = publish(connection, settings.published_path)
+        is_new = publish(
+            connection,
+            settings.published_path,
+            personal_data=settings.publish_personal_data,
+        )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(TABLES),
             "replaced": is_new,
+            "personal_data": settings.publish_personal_data,
             "bytes": settings.published_path.stat().st_size,
         }
     )

@@ -139,5 +139,5 @@ def _without_redacted(frame: pl.DataFrame) -> pl.DataFrame:
     """Blank the personal columns of whoever asked to be forgotten."""
     return frame.with_columns(
         pl.when(~pl.col("is_redacted")).then(pl.col(name)).alias(name)
-        for name in table("start_list").personal_columns
+        for name in table("start_list").forgotten_columns
     )

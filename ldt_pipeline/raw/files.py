@@ -15,11 +15,10 @@ from typing import BinaryIO
 
 from upath import UPath
 
+from ldt_pipeline.private_files import PRIVATE_FILE, PRIVATE_FOLDER
+
 TEMPORARY_PREFIX = ".tmp-"
 """How names of unfinished files begin; whoever finds an old one may delete it."""
-
-_PRIVATE_FILE = 0o600
-_PRIVATE_FOLDER = 0o700
 
 
 def make_folder(folder: UPath | Path) -> None:
@@ -27,7 +26,7 @@ def make_folder(folder: UPath | Path) -> None:
     if isinstance(folder, Path):
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         for each in reversed(missing):
-            each.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+            each.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     else:
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -41,7 +40,7 @@ def durable_file(path: UPath) -> Generator[BinaryIO]:
             yield file
         return
     temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ import zstandard
 from upath import UPath
 
 from ldt_pipeline.instants import now
+from ldt_pipeline.private_files import make_private
 from ldt_pipeline.raw.files import durable_file, write_durably
 from ldt_pipeline.raw.manifests import ListTotal, Manifest, Walk
 
@@ -101,6 +103,8 @@ class RawStore:
         source: dict[str, str],
     ) -> ExtractWriter:
         """Begin an extract in a partition; nothing of it counts before it is committed."""
+        if isinstance(self.root, Path):
+            make_private(self.root)
         manifest = Manifest(
             feed=feed,
             partition_key=partition_key,

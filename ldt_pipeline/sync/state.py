@@ -13,6 +13,7 @@ from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.load import pending
+from ldt_pipeline.warehouse.publish import is_published
 from ldt_pipeline.warehouse.read import live_count
 
 
@@ -59,15 +60,9 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
             events=_events(connection, settings.event_ids),
             races=_races(connection),
             pending_extracts=len(pending(connection, store)),
-            is_published=settings.published_path.exists() and _is_published(connection),
+            is_published=settings.published_path.exists()
+            and is_published(connection, personal_data=settings.publish_personal_data),
         )
-
-
-def _is_published(connection: duckdb.DuckDBPyConnection) -> bool:
-    rows = connection.execute(
-        "SELECT extracts = (SELECT count(*) FROM ops.load_log) FROM ops.publications"
-    ).fetchall()
-    return rows == [(True,)]
 
 
 def _events(connection: duckdb.DuckDBPyConnection, configured: tuple[str, ...]) -> list[EventState]:

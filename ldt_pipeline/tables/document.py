@@ -11,8 +11,19 @@ _OPENING = """# Tables
 
 Everything in `data/ldt.duckdb`. This page is written from the registry of tables by `make docs`.
 
-All instants are UTC. Amounts are decimals, with their currency beside them. Columns that are marked
-as personal never appear in logs, errors or Dagster's pages.
+All instants are UTC. Amounts are decimals, with their currency beside them.
+
+## Personal data
+
+Columns that are marked as personal never appear in logs, errors or Dagster's pages, where they have
+the tag `personal_data`. Beside each table that has some stands one without them, whose name ends in
+`_anonymous`: use that wherever you don't need to know who it was. With
+`LDT_PUBLISH_PERSONAL_DATA=false` the file holds only those, and no byte of the rest. What the kinds
+mean, and what "anonymous" does not promise, is in [security.md](security.md#anonymous-tables).
+
+| table | without personal data |
+|---|---|
+{anonymous}
 """
 
 _LAYERS = {
@@ -23,7 +34,9 @@ _LAYERS = {
 
 def document() -> str:
     """Give the page."""
-    parts = [_OPENING]
+    pairs = [(each.name, each.anonymous) for each in TABLES.values()]
+    anonymous = [f"| `{name}` | `{other.name}` |" for name, other in pairs if other]
+    parts = [_OPENING.format(anonymous="\n".join(anonymous))]
     for layer, meaning in _LAYERS.items():
         parts.append(f"## {layer.value.capitalize()}\n\n{meaning}\n")
         parts.extend(_section(each) for each in TABLES.values() if each.layer is layer)
@@ -34,7 +47,8 @@ def _section(table: Table) -> str:
     key = ", ".join(f"`{name}`" for name in table.key)
     lines = [
         f"### {table.name}\n",
-        f"{table.description} {table.grain.capitalize()}; the key is {key}.\n",
+        f"{table.description} {table.grain.capitalize()}; the key is {key}."
+        + (f" Without personal data: `{table.anonymous.name}`.\n" if table.anonymous else "\n"),
         "| column | type | what | from | personal |",
         "|---|---|---|---|---|",
     ]

@@ -104,8 +104,8 @@ START_LIST = Table(
         _text("gender", "As answered: never coerced.", Personal.SPECIAL),
         _text("club", "From the answers.", Personal.SPECIAL),
         _text("nationality", "From the answers.", Personal.SPECIAL),
-        _text("emergency_contact_name", "From the answers.", Personal.NAME),
-        _text("emergency_contact_phone", "From the answers.", Personal.CONTACT),
+        _text("emergency_contact_name", "From the answers.", Personal.SPECIAL),
+        _text("emergency_contact_phone", "From the answers.", Personal.SPECIAL),
         _text("ticket_id", "The ticket."),
         _text("ticket_title", "The ticket's title."),
         _text(
@@ -116,12 +116,15 @@ START_LIST = Table(
         _text("partner_name", "That partner's name."),
         _text("reserved_entry_group_id", "The group that the place came from."),
         _text("reserved_entry_group_name", "That group's name."),
-        _text("booking_id", "The booking."),
+        _text("booking_id", "The booking.", Personal.IDENTITY),
         _text("booker_name", "Who made the booking.", Personal.NAME),
         _text("booker_email", "E-mail of whoever booked.", Personal.CONTACT),
         _instant("registered_at", "When the entry was created."),
         _instant("updated_at", "When the API last changed the entry."),
-        _flag("is_redacted", "The person asked to be forgotten; personal columns are null."),
+        _flag(
+            "is_redacted",
+            "The person asked to be forgotten: personal columns are null but for the booking.",
+        ),
     ),
 )
 

@@ -23,8 +23,14 @@ def _text(
     return Column(name=name, type=_TEXT, description=description, source=source, personal=personal)
 
 
-def _column(name: str, type_: pl.DataType, source: str | None, description: str) -> Column:
-    return Column(name=name, type=type_, description=description, source=source)
+def _column(
+    name: str,
+    type_: pl.DataType,
+    source: str | None,
+    description: str,
+    personal: Personal | None = None,
+) -> Column:
+    return Column(name=name, type=type_, description=description, source=source, personal=personal)
 
 
 _DELETED_AT = _column(
@@ -48,8 +54,10 @@ _ENTRY_COLUMNS: tuple[Column, ...] = (
     _column(
         "participant_index", _WHOLE, "participantIndex", "Position of the entry in its booking."
     ),
-    _text("booking_id", "bookingId", "The booking that the entry was bought in."),
-    _text("transaction_id", "transactionId", "The payment of the booking."),
+    _text(
+        "booking_id", "bookingId", "The booking that the entry was bought in.", Personal.IDENTITY
+    ),
+    _text("transaction_id", "transactionId", "The payment of the booking.", Personal.IDENTITY),
     _text("event_occurrence_id", "eventOccurrenceId", "The edition of the event."),
     _text("event_id", "eventId", "The event."),
     _text("event_name", "eventName", "The event's name."),
@@ -63,7 +71,7 @@ _ENTRY_COLUMNS: tuple[Column, ...] = (
     _text("bib_number", "bibNumber", "Bib number as text: leading zeros and letters count."),
     _text("wave", "waves", "Names of the waves, joined by ', ' (null for none)."),
     _column("waves", pl.List(WAVE), "waves", "Every wave that the entry is in."),
-    _text("booker_id", "booker.id", "The account that made the booking."),
+    _text("booker_id", "booker.id", "The account that made the booking.", Personal.IDENTITY),
     _text("booker_name", "booker", "Full name of whoever made the booking.", Personal.NAME),
     _text("booker_email", "booker.email", "E-mail of whoever booked.", Personal.CONTACT),
     _text("booker_phone", "booker.phone", "Telephone of whoever booked.", Personal.CONTACT),
@@ -80,7 +88,12 @@ _ENTRY_COLUMNS: tuple[Column, ...] = (
         "Currency of the price (ISO 4217).",
     ),
     _text("incremental_status", "incrementalStatus", "Such as INCREMENTAL."),
-    _text("booking_codes_used", "bookingCodesUsed", "Codes used in the booking, as JSON."),
+    _text(
+        "booking_codes_used",
+        "bookingCodesUsed",
+        "Codes used in the booking, as JSON.",
+        Personal.LINK,
+    ),
     _text(
         "reserved_entry_url",
         "reservedEntryUrl",
@@ -93,16 +106,26 @@ _ENTRY_COLUMNS: tuple[Column, ...] = (
         "partnerMarketingOptIns",
         "Which partners may write to the person.",
     ),
-    _column("tags", pl.List(_TEXT), "tags", "Tags that the organiser put on the entry."),
+    _column(
+        "tags", pl.List(_TEXT), "tags", "Tags that the organiser put on the entry.", Personal.FREE
+    ),
     _column("gdpr_redacted", _FLAG, "gdprRedacted", "The person asked to be forgotten."),
-    _column("status_details", pl.List(STATUS), "statusDetails", "Statuses with reason and time."),
-    _text("tracking", "tracking", "Where the booking came from, as JSON."),
+    _column(
+        "status_details",
+        pl.List(STATUS),
+        "statusDetails",
+        "Statuses with reason and time.",
+        Personal.SPECIAL,
+    ),
+    _text("tracking", "tracking", "Where the booking came from, as JSON.", Personal.FREE),
     _text("sport_id", "sportId", "The sport."),
     _text("distance_id", "distanceId", "The distance."),
     _column("distances", pl.List(DISTANCE), "distances", "The distances of the race."),
     _text("discipline_label", "disciplineLabel", "The discipline, such as Running."),
-    _text("course", "course", "The course, as JSON."),
-    _text("event_location", "eventLocation", "Where the event takes place, as JSON."),
+    _text("course", "course", "The course, as JSON.", Personal.FREE),
+    _text(
+        "event_location", "eventLocation", "Where the event takes place, as JSON.", Personal.FREE
+    ),
     _column("competitor_size", _WHOLE, "competitorSize", "Size of the field."),
     _text(
         "reserved_entry_group_code",
@@ -150,8 +173,10 @@ PARTICIPANTS = Table(
         _text("participant_id", "id", "The participant: stable, for every export."),
         _text("application_id", "applicationId", "The application that led to the entry."),
         *_ENTRY_COLUMNS,
-        _text("race_day_details", "raceDayDetails", "Race-day details, as JSON."),
-        _text("result_submission", "resultSubmission", "A submitted result, as JSON."),
+        _text("race_day_details", "raceDayDetails", "Race-day details, as JSON.", Personal.FREE),
+        _text(
+            "result_submission", "resultSubmission", "A submitted result, as JSON.", Personal.FREE
+        ),
         _DELETED_AT,
     ),
 )
@@ -206,8 +231,13 @@ PARTNERS = Table(
         _text(
             "london_marathon_id", "externalIds.londonMarathon", "The partner at London Marathon."
         ),
-        _text("default_marketing", "defaultMarketing", "Marketing texts, as JSON."),
-        _text("specific_marketings", "specificMarketings", "Marketing by event, as JSON."),
+        _text("default_marketing", "defaultMarketing", "Marketing texts, as JSON.", Personal.FREE),
+        _text(
+            "specific_marketings",
+            "specificMarketings",
+            "Marketing by event, as JSON.",
+            Personal.FREE,
+        ),
         _column(
             "can_create_sub_partners",
             _FLAG,
@@ -229,7 +259,12 @@ PARTNER_CONTACTS = Table(
     columns=(
         _text("partner_id", "id", "The partner."),
         _column("position", pl.Int32(), None, "Position of the contact in the record, from 0."),
-        _text("contact_id", "contacts[].id", "The contact's id, where the API names one."),
+        _text(
+            "contact_id",
+            "contacts[].id",
+            "The contact's id, where the API names one.",
+            Personal.IDENTITY,
+        ),
         _text("name", "contacts[].name", "The contact's full name.", Personal.NAME),
         _text("email", "contacts[].email", "The contact's e-mail.", Personal.CONTACT),
         _text("phone", "contacts[].phone", "The contact's telephone.", Personal.CONTACT),
@@ -250,11 +285,11 @@ RESERVED_ENTRY_GROUPS = Table(
         _text("event_id", "eventId", "The event."),
         _text("partner_id", "partnerId", "The partner; null where the organiser manages it."),
         _text("name", "name", "The group's name."),
-        _text("description", "description", "The group's description."),
+        _text("description", "description", "The group's description.", Personal.FREE),
         _text("type", "type", "MULTI_USE, SINGLE_USE or UNKNOWN."),
         _column("max_capacity", _WHOLE, "maxCapacity", "Places in the group."),
         _column("used_capacity", _WHOLE, "usedCapacity", "Places that are claimed."),
-        _text("settings", "settings", "The group's settings, as JSON."),
+        _text("settings", "settings", "The group's settings, as JSON.", Personal.FREE),
         _READ_AT,
         _DELETED_AT,
     ),
@@ -273,7 +308,7 @@ RESERVED_ENTRY_TICKETS = Table(
         _text("title", "tickets[].title", "The ticket's title, where the API names it."),
         _column("price_amount", MONEY, "tickets[].price.amount", "The price in this group."),
         _text("price_currency", "tickets[].price.currency", "Currency of the price."),
-        _text("details", "tickets[]", "The whole object, as JSON."),
+        _text("details", "tickets[]", "The whole object, as JSON.", Personal.FREE),
     ),
 )
 
@@ -297,7 +332,7 @@ TICKETS = Table(
         _column("used_capacity", _WHOLE, "usedCapacity", "Places sold."),
         _column("sale_starts_at", UTC_TIMESTAMP, "saleStartDate", "When the sale starts."),
         _column("sale_ends_at", UTC_TIMESTAMP, "saleEndDate", "When the sale ends."),
-        _text("details", None, "The whole record, as JSON."),
+        _text("details", None, "The whole record, as JSON.", Personal.FREE),
         _READ_AT,
         _DELETED_AT,
     ),

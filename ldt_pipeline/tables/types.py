@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -25,20 +25,31 @@ class Layer(StrEnum):
 
 
 class Personal(StrEnum):
-    """What kind of personal data a column holds."""
+    """What kind of personal data a column holds.
+
+    Ids of entries and applications, and bibs, are pseudonyms and have no kind: tables are joined
+    by them, and without the organiser's account or a results list they name nobody.
+    """
 
     NAME = "name"
     CONTACT = "contact"
     BIRTH = "birth"
     SPECIAL = "special"
-    """Could reveal health, beliefs or origin, as free answers can."""
+    """Could reveal health, beliefs or origin: emergency contacts, gender, any free answer."""
     LINK = "link"
-    """A secret or personal address, such as a claim link."""
+    """A secret or personal address, such as a claim link or a code that only one person has."""
+    IDENTITY = "identity"
+    """An id that a person has elsewhere too: an account, a booking, a payment."""
+    FREE = "free"
+    """Text or JSON kept as received, which nobody has looked through: it may hold any of these."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: `source` is the key in the API's record that it comes from, if one does."""
+    """One column: `source` is the key in the API's record that it comes from, if one does.
+
+    `personal` is None only where somebody has decided so: a test names each of those columns.
+    """
 
     name: str
     type: pl.DataType
@@ -67,6 +78,30 @@ class Table:
     def personal_columns(self) -> tuple[str, ...]:
         """The names of the columns that hold personal data."""
         return tuple(column.name for column in self.columns if column.personal)
+
+    @cached_property
+    def forgotten_columns(self) -> tuple[str, ...]:
+        """The names of the columns that go blank when a person asks to be forgotten.
+
+        A booking's id stays: it belongs to whoever paid, and to the organiser's accounts.
+        """
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.personal and column.personal is not Personal.IDENTITY
+        )
+
+    @cached_property
+    def anonymous(self) -> Table | None:
+        """This table without its personal columns; None where it has none of them."""
+        if not self.personal_columns:
+            return None
+        return replace(
+            self,
+            name=f"{self.name}_anonymous",
+            description=f"{self.description} Without the columns that are personal data.",
+            columns=tuple(column for column in self.columns if not column.personal),
+        )
 
     def empty(self) -> pl.DataFrame:
         """Give the table without rows."""

@@ -17,7 +17,7 @@ import duckdb
 import polars as pl
 from filelock import FileLock, Timeout
 
-from ldt_pipeline.raw.files import make_folder
+from ldt_pipeline.private_files import PRIVATE_FILE, keep_private, make_private
 from ldt_pipeline.warehouse.schema import create_or_check
 
 _logger = logging.getLogger(__name__)
@@ -47,8 +47,7 @@ def open_warehouse(
         OutdatedWarehouseError: It was made by another version: rebuild it from raw.
     """
     with warehouse_lock(path, wait_seconds=wait_seconds), connect(path) as connection:
-        # DuckDB makes files that everybody may read; these hold personal data.
-        path.chmod(0o600)
+        path.chmod(PRIVATE_FILE)  # an older one may have been made for everybody
         create_or_check(connection)
         yield connection
 
@@ -60,7 +59,9 @@ def warehouse_lock(path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> Genera
     Raises:
         WarehouseBusyError: Another process kept it for longer than `wait_seconds`.
     """
-    make_folder(path.parent)
+    # DuckDB makes the file and its log for everybody, as far as the mask lets it.
+    keep_private()
+    make_private(path.parent)
     lock = FileLock(path.with_suffix(".lock"), mode=0o600)
     try:
         lock.acquire(timeout=0)

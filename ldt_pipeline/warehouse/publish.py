@@ -7,6 +7,9 @@ Why a file of its own: DuckDB lets one process write a file or many read it. A n
 this one open keeps the old inode and never blocks us; whoever opens it next gets the new one.
 A write-ahead log left beside it (by somebody who opened the file for writing) would make every
 open of the new file fail, so it is taken away with the old file.
+
+Beside each table with personal data stands one without (`start_list_anonymous`): a view of it, or,
+in a file that is to hold no personal data, a table in its place.
 """
 
 from __future__ import annotations
@@ -28,12 +31,20 @@ from ldt_pipeline.warehouse.schema import column_definitions
 _TABLES_AT_ONCE = 2
 
 
-def publish(connection: duckdb.DuckDBPyConnection, path: Path, *, force: bool = False) -> bool:
+def publish(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    *,
+    force: bool = False,
+    personal_data: bool = True,
+) -> bool:
     """Publish the warehouse as it stands; gives False where the file says all of it already.
 
-    Readers of the old file keep it until they close it. The caller holds the warehouse.
+    Without `personal_data`, a table that has personal columns is left out, and the file holds
+    none of their bytes. Readers of the old file keep it until they close it. The caller holds the
+    warehouse.
     """
-    content = _content(connection)
+    content = f"{_content(connection)} {shape(personal_data=personal_data)}"
     last = connection.execute(
         "SELECT content FROM ops.publications ORDER BY published_at DESC LIMIT 1"
     ).fetchall()
@@ -43,8 +54,7 @@ def publish(connection: duckdb.DuckDBPyConnection, path: Path, *, force: bool = 
         leftover.unlink()
     building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
     try:
-        _build(connection, building)
-        building.chmod(0o600)
+        _build(connection, building, personal_data=personal_data)
         _flush(building)
         _write_ahead_log(path).unlink(missing_ok=True)
         os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
@@ -63,30 +73,72 @@ def publish(connection: duckdb.DuckDBPyConnection, path: Path, *, force: bool = 
     return True
 
 
-def _build(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def is_published(connection: duckdb.DuckDBPyConnection, *, personal_data: bool = True) -> bool:
+    """Whether every loaded extract is in the last publication, and its tables are the wanted ones.
+
+    They may not be: whether to publish personal data, or which columns are, is decided anew.
+    """
+    return connection.execute(
+        """
+        SELECT extracts = (SELECT count(*) FROM ops.load_log) AND split_part(content, ' ', 2) = ?
+        FROM ops.publications
+        """,
+        [shape(personal_data=personal_data)],
+    ).fetchall() == [(True,)]
+
+
+def shape(*, personal_data: bool) -> str:
+    """Give a digest of which tables with which columns are published."""
+    tables = [each if personal_data else each.anonymous or each for each in TABLES.values()]
+    views = [each.anonymous for each in TABLES.values() if personal_data and each.anonymous]
+    names = [(each.name, list(each.schema)) for each in (*tables, *views)]
+    return hashlib.sha256(repr(names).encode()).hexdigest()
+
+
+def _build(connection: duckdb.DuckDBPyConnection, path: Path, *, personal_data: bool) -> None:
     connection.execute(f"ATTACH {quoted(str(path))} AS published (ROW_GROUP_SIZE {ROW_GROUP_SIZE})")
     try:
         # DuckDB copies a table of this size on one core; two tables at a time take two.
         with ThreadPoolExecutor(max_workers=_TABLES_AT_ONCE) as threads:
-            copies = [threads.submit(_copy, connection, table) for table in TABLES.values()]
+            copies = [
+                threads.submit(
+                    _copy,
+                    connection,
+                    table,
+                    table if personal_data else table.anonymous or table,
+                )
+                for table in TABLES.values()
+            ]
             for copy in copies:
                 copy.result()
+        for table in TABLES.values() if personal_data else ():
+            if table.anonymous is not None:
+                _create_view(connection, table, table.anonymous)
     finally:
         # Detaching writes the checkpoint: the file is whole, and has no log beside it.
         connection.execute("DETACH published")
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _copy(connection: duckdb.DuckDBPyConnection, source: Table, table: Table) -> None:
+    """Copy a table of the warehouse, as a table that may have fewer columns."""
     with another(connection) as cursor:
-        columns = column_definitions(table, list(table.schema))
-        cursor.execute(f"CREATE TABLE published.{table.name} ({columns})")
-        cursor.execute(f"INSERT INTO published.{table.name} {relation(table)}")
+        names = list(table.schema)
+        cursor.execute(f"CREATE TABLE published.{table.name} ({column_definitions(table, names)})")
+        cursor.execute(f"INSERT INTO published.{table.name} {relation(source, names)}")
         _comment(cursor, table)
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _create_view(connection: duckdb.DuckDBPyConnection, source: Table, view: Table) -> None:
+    names = ", ".join(f'"{name}"' for name in view.schema)
+    connection.execute(
+        f"CREATE VIEW published.{view.name} AS SELECT {names} FROM published.{source.name}"
+    )
+    _comment(connection, view, "VIEW")
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: Table, kind: str = "TABLE") -> None:
     text = f"{table.description} {table.grain.capitalize()}."
-    connection.execute(f"COMMENT ON TABLE published.{table.name} IS {quoted(text)}")
+    connection.execute(f"COMMENT ON {kind} published.{table.name} IS {quoted(text)}")
     for column in table.columns:
         connection.execute(
             f'COMMENT ON COLUMN published.{table.name}."{column.name}" '
@@ -95,7 +147,7 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def _content(connection: duckdb.DuckDBPyConnection) -> str:
-    """Give a digest of all that the published tables follow from."""
+    """Give a digest of all that the published rows follow from."""
     digest = hashlib.sha256()
     for query in (
         "SELECT fingerprint FROM ops.about",

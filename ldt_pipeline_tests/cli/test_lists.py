@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import stat
 import subprocess
 import sys
@@ -113,6 +114,23 @@ def test_nothing_is_published_yet(ldt: Run, tmp_path: Path) -> None:
     ran = ldt("allocations", LDT_DATA_DIR=str(tmp_path))
     assert ran.status == 1
     assert "Run `ldt sync` first" in ran.sentence
+
+
+def test_published_without_personal_data(
+    synced: Run, folder: Path, tmp_path: Path, race_id: str
+) -> None:
+    """A start list is nothing but people; allocations name none."""
+    shutil.copytree(folder / "data", tmp_path / "data")
+    settings = {"LDT_DATA_DIR": str(tmp_path / "data"), "LDT_PUBLISH_PERSONAL_DATA": "false"}
+    ran = synced("sync", **settings)
+    assert ran.status == 0, ran.err
+    assert "Published" in ran.out
+    ran = synced("start-list", race_id, **settings)
+    assert ran.status == 1
+    assert "LDT_PUBLISH_PERSONAL_DATA" in ran.sentence
+    assert "start_list_anonymous" in ran.sentence
+    assert synced("allocations", **settings).status == 0
+    assert synced("sync", **settings).status == 0
 
 
 def test_file_that_is_no_duckdb(ldt: Run, tmp_path: Path) -> None:

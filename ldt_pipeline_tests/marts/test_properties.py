@@ -100,7 +100,7 @@ def check_one_row_per_live_participant(frames: Frames, made: Frames) -> None:
     listed = made["start_list"]
     live = frames["participants"].filter(pl.col("deleted_at").is_null())
     assert sorted(listed["participant_id"]) == sorted(live["participant_id"])
-    redacted = listed.filter("is_redacted").select(table("start_list").personal_columns)
+    redacted = listed.filter("is_redacted").select(table("start_list").forgotten_columns)
     assert redacted.null_count().sum_horizontal().item() == redacted.height * redacted.width
     assert set(listed["entry_route"]) <= {"reserved_entry", "application", "general"}
 

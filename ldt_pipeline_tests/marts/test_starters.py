@@ -102,7 +102,7 @@ def test_no_participants_at_all() -> None:
 def test_redacted_people_are_listed_without_anything_personal() -> None:
     (row,) = listed(EVERYTHING | {"gdpr_redacted": True}, answers=answer_rows(ANSWERS))
     assert row["is_redacted"] is True
-    assert {row[name] for name in table("start_list").personal_columns} == {None}
+    assert {row[name] for name in table("start_list").forgotten_columns} == {None}
     assert (row["bib_number"], row["race_id"], row["booking_id"]) == ("007", "r1", "k1")
 
 

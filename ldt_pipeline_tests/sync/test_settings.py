@@ -69,6 +69,13 @@ def test_event_ids(environment: pytest.MonkeyPatch, text: str, expected: tuple[s
         ("LDT_EVENT_REFRESH_MINUTES", "-1"),
         ("LDT_API_KEY", "secret word"),
         ("LDT_API_KEY", "secret\nword"),
+        ("LDT_API_KEY", "'secret'"),
+        ("LDT_API_KEY", '"secret"'),
+        ("LDT_API_KEY", "\u201csecret\u201d"),
+        ("LDT_API_KEY", "`secret`"),
+        ("LDT_API_KEY", "Bearer secret"),
+        ("LDT_API_KEY", "=secret"),
+        ("LDT_API_KEY", "secret\x1b[1m"),
     ],
 )
 def test_a_bad_setting_is_named(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
