@@ -29,6 +29,8 @@ Fault = Literal[
     "shifted_page",
     "wrong_total",
     "missing_total",
+    "looping_cursor",
+    "key_refused",
 ]
 
 ALL_FAULTS: tuple[Fault, ...] = get_args(Fault)
@@ -49,7 +51,13 @@ PASSING_FAULTS: tuple[Fault, ...] = (
 )
 
 # Faults that only a page of a list can have; other requests are spared.
-PAGE_FAULTS: tuple[Fault, ...] = ("repeated_page", "shifted_page", "wrong_total", "missing_total")
+PAGE_FAULTS: tuple[Fault, ...] = (
+    "repeated_page",
+    "shifted_page",
+    "wrong_total",
+    "missing_total",
+    "looping_cursor",
+)
 
 
 @dataclass(frozen=True, slots=True)
