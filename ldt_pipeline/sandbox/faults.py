@@ -139,6 +139,11 @@ class FaultPicker:
         with self._lock:
             self._orders.append(_Order(fault, times, path_contains, after_requests))
 
+    def forget_orders(self) -> None:
+        """Let nothing fail any more but by chance."""
+        with self._lock:
+            self._orders.clear()
+
     def pick(self, path: str, *, paged: bool) -> Fault | None:
         """The fault of a request, or None: what is ordered comes first, then chance."""
         with self._lock:

@@ -154,6 +154,10 @@ class Sandbox:
             fault, times=times, path_contains=path_contains, after_requests=after_requests
         )
 
+    def forget_orders(self) -> None:
+        """Take back what `fail_next` asked for and has not happened yet."""
+        self._faults.forget_orders()
+
     @property
     def latency_ms(self) -> float:
         """How long every answer is held back; may be set while serving."""

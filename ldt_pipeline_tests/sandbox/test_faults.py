@@ -165,6 +165,13 @@ def test_a_fault_can_wait_for_its_request(own_client: Client) -> None:
     assert own_client.get("/partners").status_code == 500
 
 
+def test_an_order_can_be_taken_back(own_client: Client) -> None:
+    own_client.sandbox.fail_next("http_500", times=9)
+    assert own_client.get("/partners").status_code == 500
+    own_client.sandbox.forget_orders()
+    assert own_client.get("/partners").status_code == 200
+
+
 def test_faults_happen_as_often_as_asked_and_repeat_by_seed() -> None:
     def statuses(seed: int) -> list[int]:
         faults = Faults({"http_500": 0.2, "throttled_seconds": 0.1}, seed=seed)
