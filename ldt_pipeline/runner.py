@@ -34,8 +34,10 @@ from ldt_pipeline.defs.partitions import (
 from ldt_pipeline.defs.sensors import missing_partitions, range_tags
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.quarantine import SetAside, waiting
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.compare import compare_with_api, compare_with_raw
+from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.sync.plan import due_events, plan_feeds
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.books import note_comparison
@@ -45,6 +47,8 @@ from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 Say = Callable[[str], None]
 
 _MORE_RECONCILES_MOST = 2
+_DAMAGE_ROUNDS_MOST = 3
+"""So often what is damaged is read again in one sync: a disk that damages more is broken."""
 _PROCESS_TAG = "ldt/process"
 _OURS = {"ldt/from": "command line", _PROCESS_TAG: str(os.getpid())}
 
@@ -71,7 +75,7 @@ class Runner:
 
     def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, say: Say) -> None:
         self._definitions = definitions
-        self._instance = instance
+        self.instance = instance
         self._say = say
         self.runs: list[str] = []
 
@@ -93,7 +97,7 @@ class Runner:
         # Dagster's own account of each step goes to its event log; here a sentence is enough.
         run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
         result = job.execute_in_process(
-            instance=self._instance,
+            instance=self.instance,
             run_config=run_config,
             tags={**_OURS, **(tags or {})},
             raise_on_error=False,
@@ -104,18 +108,46 @@ class Runner:
 
 
 def sync(
-    settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, say: Say
+    settings: Settings,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    say: Say,
+    *,
+    whole: bool = False,
 ) -> Synced:
     """Bring everything up to date from the API, and publish.
+
+    `whole` reads every list in full, as the nightly reconcile does: it finds what neither a window
+    of changes nor a total tells of.
 
     Raises:
         RunFailedError: A run failed. What was published before stays.
         ApiError: The API could not be asked what changed.
     """
-    release_dead_runs(instance)
-    runner = Runner(definitions, instance, say)
-    store = RawStore(str(settings.raw_dir))
-    state = _read_or_reset(settings, say)
+    with sync_lock(settings, say):
+        release_dead_runs(instance)
+        runner = Runner(definitions, instance, say)
+        store = RawStore(str(settings.raw_dir))
+        state = _read_or_reset(settings, say)
+        if state.pending_extracts:
+            say("Loading what an earlier sync left")
+            runner.run(LOAD)
+        requests = 0
+        for _ in range(_DAMAGE_ROUNDS_MOST):
+            requests += _bring_in(settings, store, runner, say, whole=whole)
+            if not waiting(store):
+                break
+            say(f"Reading again what was damaged: {_named(waiting(store))}")
+        state = read_state(settings)
+        if state.pending_extracts or not state.is_published:
+            say("Publishing")
+            _publish(settings, store, runner, say)
+    return Synced(runs=runner.runs, requests=requests)
+
+
+def _bring_in(settings: Settings, store: RawStore, runner: Runner, say: Say, *, whole: bool) -> int:
+    """Read what is due, load it, and reconcile where totals differ; gives the requests of the poll."""
+    state = read_state(settings)
     with _client(settings) as client:
         say("Asking what changed")
         plans = plan_feeds(client, store, state)
@@ -131,20 +163,25 @@ def sync(
             )
     uneven = [plan.feed.name for plan in plans if plan.is_short_or_long]
     fetched = [plan.feed.name for plan in plans if plan.months is not None]
-    if fetched or state.pending_extracts:
+    if fetched:
         say("Loading")
         runner.run(LOAD)
+    if whole:
+        say("Reading every list whole")
+        runner.run(RECONCILE, config=reconcile_config(whole=True))
+        runner.run(LOAD)
+        uneven, fetched = [], [feed.name for feed in CHANGE_FEEDS]
     uneven = list(dict.fromkeys([*uneven, *_still_uneven(settings, store, fetched)]))
     if uneven:
         _reconcile(settings, store, runner, uneven, say)
     # After reconciling: it may find an event that nobody has heard of, and what it finds deleted
     # makes an event's groups old.
-    _read_due_events(settings, instance, runner, read_state(settings), say)
-    state = read_state(settings)
-    if state.pending_extracts or not state.is_published:
-        say("Publishing")
-        _publish(settings, store, runner, say)
-    return Synced(runs=runner.runs, requests=requests)
+    _read_due_events(settings, runner, say, whole=whole)
+    return requests
+
+
+def _named(damaged: list[SetAside]) -> str:
+    return ", ".join(sorted({f"{each.feed} ({each.folder})" for each in damaged}))
 
 
 def rebuild(
@@ -155,20 +192,21 @@ def rebuild(
     Raises:
         RunFailedError: A run failed. What was published before stays.
     """
-    release_dead_runs(instance)
-    runner = Runner(definitions, instance, say)
-    _remove_warehouse(settings)
-    say("Loading")
-    runner.run(LOAD)
-    _add_partitions(instance, read_state(settings))
-    store = RawStore(str(settings.raw_dir))
-    with open_warehouse(settings.warehouse_path) as connection:
-        for feed in CHANGE_FEEDS:
-            comparison = compare_with_raw(store, connection, feed)
-            if comparison is not None:
-                note_comparison(connection, comparison)
-    say("Publishing")
-    runner.run(REBUILD)
+    with sync_lock(settings, say):
+        release_dead_runs(instance)
+        runner = Runner(definitions, instance, say)
+        _remove_warehouse(settings)
+        say("Loading")
+        runner.run(LOAD)
+        _add_partitions(instance, read_state(settings))
+        store = RawStore(str(settings.raw_dir))
+        with open_warehouse(settings.warehouse_path) as connection:
+            for feed in CHANGE_FEEDS:
+                comparison = compare_with_raw(store, connection, feed)
+                if comparison is not None:
+                    note_comparison(connection, comparison)
+        say("Publishing")
+        runner.run(REBUILD)
     return Synced(runs=runner.runs)
 
 
@@ -204,6 +242,8 @@ def _client(settings: Settings) -> Client:
         base_url=settings.api_base_url,
         api_key=settings.require_api_key(),
         max_in_flight=settings.max_concurrency,
+        retries=settings.request_retries,
+        read_seconds=settings.request_timeout_seconds,
     )
 
 
@@ -224,11 +264,13 @@ def _remove_warehouse(settings: Settings) -> None:
         path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
-def _read_due_events(
-    settings: Settings, instance: dg.DagsterInstance, runner: Runner, state: State, say: Say
-) -> None:
+def _read_due_events(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> None:
+    state = read_state(settings)
+    instance = runner.instance
     _add_partitions(instance, state)
     due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
+    if whole:
+        due = [event.event_id for event in state.events]
     ranges = contiguous_ranges(due, list(instance.get_dynamic_partitions(EVENT_KEYS)))
     for first, last in ranges:
         say("Reading reserved entries and tickets")

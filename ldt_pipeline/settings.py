@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     history_start: dt.date = dt.date(2020, 1, 1)
     max_concurrency: int = Field(default=4, ge=1, le=64)
+    request_timeout_seconds: float = Field(default=120, gt=0, le=3600)
+    request_retries: int = Field(default=8, ge=0, le=100)
     event_ids: Annotated[tuple[str, ...], NoDecode] = ()
     event_refresh_minutes: int = Field(default=60, ge=0)
     questions_file: Path | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +41,17 @@ class Published:
     short_help="Bring everything up to date, and publish it.",
     examples=(
         "ldt sync",
+        "ldt sync --whole    (once a night, where no daemon does it)",
         "*/15 * * * * cd /srv/ldt && .venv/bin/ldt sync    (in a crontab)",
     ),
     failures="failed; what was published before stays",
     done="done, whether or not anything was new",
 )
-def sync() -> None:
+@click.option(
+    "--whole", is_flag=True,
+    help="Read every list in full: finds rows that were committed late, and silent changes.",
+)  # fmt: skip
+def sync(whole: bool) -> None:
     """Read from the API what changed since the last time, and publish it.
 
     The first sync reads everything; later ones take seconds. It runs the same Dagster jobs as the
@@ -64,7 +70,7 @@ def sync() -> None:
         )
     from ldt_pipeline import runner  # noqa: PLC0415
 
-    for line in run(settings, runner.sync):
+    for line in run(settings, partial(runner.sync, whole=whole)):
         click.echo(line)
 
 

@@ -27,6 +27,8 @@ class LetsDoThis(dg.ConfigurableResource[None]):
             base_url=settings.api_base_url,
             api_key=settings.require_api_key(),
             max_in_flight=settings.max_concurrency,
+            retries=settings.request_retries,
+            read_seconds=settings.request_timeout_seconds,
         )
 
 

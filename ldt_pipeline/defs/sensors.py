@@ -30,6 +30,7 @@ from ldt_pipeline.defs.partitions import (
 )
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.sync.lock import is_syncing
 from ldt_pipeline.sync.plan import FeedPlan, due_events, plan_feeds
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.connection import WarehouseBusyError
@@ -57,6 +58,8 @@ def poll_sensor(
     """Start the runs that what changed calls for."""
     if storage.settings.api_key is None:
         return dg.SkipReason("LDT_API_KEY is not set.")
+    if is_syncing(storage.settings):
+        return dg.SkipReason("`ldt sync` is under way.")
     if any(_is_running(context.instance, name) for name in _RUNS_OF_A_SYNC):
         return dg.SkipReason("A sync is under way.")
     try:
@@ -83,6 +86,8 @@ def partition_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Add partitions, and start the runs that read what hangs off due events."""
     settings = storage.settings
+    if is_syncing(settings):
+        return dg.SkipReason("`ldt sync` is under way.")
     try:
         state = read_state(settings, wait_seconds=0)
     except (WarehouseBusyError, OutdatedWarehouseError) as error:

@@ -22,7 +22,13 @@ from ldt_pipeline.sync.compare import compare_with_api, keep_total
 from ldt_pipeline.tables import TABLES, Layer, Table
 from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse.books import note_comparison
-from ldt_pipeline.warehouse.checks import API_TOTALS, checks, require_structure, run_check
+from ldt_pipeline.warehouse.checks import (
+    API_TOTALS,
+    checks,
+    require_nothing_to_read_again,
+    require_structure,
+    run_check,
+)
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import Sources, build_mart
@@ -208,6 +214,7 @@ def published(storage: Storage) -> Materialized:
     """Publish the warehouse."""
     settings = storage.settings
     with open_warehouse(settings.warehouse_path) as connection:
+        require_nothing_to_read_again(storage.raw())
         require_structure(connection)
         is_new = publish(
             connection,

@@ -41,6 +41,7 @@ from ldt_pipeline.feeds.positions import (
 )
 from ldt_pipeline.instants import month_of, month_start, next_month, now
 from ldt_pipeline.raw import ExtractWriter, Manifest, RawStore, Walk
+from ldt_pipeline.raw.quarantine import note_read_again, waiting
 from ldt_pipeline.raw.store import new_id
 
 _WINDOW_RECORDS_MOST = 5_000
@@ -105,7 +106,21 @@ def fetch_changes(
             )
             after = max(after, end) if after else end
     reader.read_tail(after, known_since(store, feed, after), at, read_at=read_at)
+    _read_damaged_again(reader, client, store, feed)
     return reader.fetched
+
+
+def _read_damaged_again(reader: _Reader, client: Client, store: RawStore, feed: ChangeFeed) -> None:
+    """Read the months again of which an extract was damaged."""
+    damaged = waiting(store, feed.name)
+    months = sorted({each.folder.partition("=")[2] for each in damaged})
+    if not months:
+        return
+    end = newest_change(client, _request(feed))
+    for month in months:
+        window = Window(after=month_start(month), before=month_start(next_month(month)))
+        reader.read_windows([window], oldest=month_start(month), end=end)
+    note_read_again(store, damaged)
 
 
 def fetch_months(

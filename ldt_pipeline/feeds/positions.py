@@ -21,6 +21,7 @@ from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds.catalogue import ChangeFeed
 from ldt_pipeline.instants import MILLISECOND
 from ldt_pipeline.raw import DELETIONS, RawStore, Walk
+from ldt_pipeline.raw.quarantine import past_damage
 
 OVERLAP = dt.timedelta(minutes=5)
 """How long a row may take from its `updatedAt` to being visible: longer than any sane transaction.
@@ -94,11 +95,15 @@ def known_since(store: RawStore, feed: ChangeFeed, after: dt.datetime | None) ->
     """Give the versions that the store holds of records changed at or after an instant.
 
     Of several, it is the one that the warehouse takes. A record with a younger tombstone is left
-    out: when it is seen again, it has to be stored again.
+    out: when it is seen again, it has to be stored again. A damaged extract is set aside, and what
+    it held counts as unknown.
     """
     if after is None:
         return {}
-    since = after - MILLISECOND
+    return past_damage(store, lambda: _known_since(store, feed, after - MILLISECOND))
+
+
+def _known_since(store: RawStore, feed: ChangeFeed, since: dt.datetime) -> Known:
     newest: dict[str | int, tuple[dt.datetime, dt.datetime, str, int]] = {}
     seen_at: dict[str | int, dt.datetime] = {}
     for manifest in store.manifests(feed.name):

@@ -7,6 +7,7 @@ goes into the raw store, so that a rebuild knows of it.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -122,12 +123,15 @@ def store_confirmed(store: RawStore, feed: ChangeFeed, confirmed: Confirmed) -> 
     """Write tombstones for what has gone, and the newest version of what has not."""
     manifests = store_records(store, feed, confirmed.found, source={"path": feed.get.path})
     if confirmed.deleted:
-        manifests.append(_write_tombstones(store, feed, confirmed.deleted))
+        manifests.append(write_tombstones(store, feed, confirmed.deleted))
     return manifests
 
 
-def _write_tombstones(store: RawStore, feed: ChangeFeed, ids: Iterable[str]) -> Manifest:
-    deleted_at = now()
+def write_tombstones(
+    store: RawStore, feed: ChangeFeed, ids: Iterable[str], *, deleted_at: dt.datetime | None = None
+) -> Manifest:
+    """Write tombstones for records that have gone, by default just now."""
+    deleted_at = deleted_at or now()
     writer = store.writer(
         feed=DELETIONS,
         partition_key="of",

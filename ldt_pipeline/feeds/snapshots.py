@@ -14,6 +14,8 @@ from ldt_pipeline.api.errors import NotFoundError
 from ldt_pipeline.feeds.catalogue import Feed
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw.quarantine import note_read_again, waiting
+from ldt_pipeline.raw.store import partition_folder
 
 
 def fetch_snapshots(
@@ -43,11 +45,13 @@ def fetch_snapshot(client: Client, store: RawStore, feed: Feed, event_id: str) -
         ApiError: It could not be read.
     """
     read_at = now()
+    damaged = waiting(store, feed.name, partition_folder(feed.partition_key, event_id))
     source = {"path": feed.operation.path}
     try:
         records = client.get_list(feed.operation, record_id=event_id)
     except NotFoundError:
         if store.has_partition(feed.name, feed.partition_key, event_id):
+            note_read_again(store, damaged)
             return None
         records, source = [], {**source, "answer": "not found"}
     writer = store.writer(
@@ -63,4 +67,6 @@ def fetch_snapshot(client: Client, store: RawStore, feed: Feed, event_id: str) -
     except BaseException as error:
         writer.abandon(error)
         raise
-    return writer.commit()
+    manifest = writer.commit()
+    note_read_again(store, damaged)
+    return manifest

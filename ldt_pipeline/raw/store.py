@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -30,11 +31,25 @@ _WALKS = "walks"
 _TOTAL = "total.json"
 _FOLDER_NAME_MOST = 150
 _COMPRESSION_LEVEL = 3
-_Kind = TypeVar("_Kind", Manifest, Walk, ListTotal)
+_Kind = TypeVar("_Kind", Walk, ListTotal)
+_logger = logging.getLogger(__name__)
 
 
 class DamagedExtractError(Exception):
-    """An extract's file does not hold what its manifest says, or the manifest can't be read."""
+    """An extract's file does not hold what its manifest says, or the manifest can't be read.
+
+    `folder` is its partition as `<key>=<value>`; `paths` are its files, the manifest last.
+    """
+
+    def __init__(
+        self, text: str, *, feed: str, folder: str, extract_id: str, reason: str, paths: list[UPath]
+    ) -> None:
+        super().__init__(text)
+        self.feed = feed
+        self.folder = folder
+        self.extract_id = extract_id
+        self.reason = reason
+        self.paths = paths
 
 
 class ExtractWriter:
@@ -130,7 +145,7 @@ class RawStore:
         `without` names ids of extracts to leave out, unread.
         """
         found = [
-            _decode(path, Manifest)
+            _decode_manifest(path)
             for path in self._manifest_paths(feed)
             if path.name.removesuffix(_MANIFEST_SUFFIX) not in (without or ())
         ]
@@ -164,9 +179,9 @@ class RawStore:
         )
 
     def walk(self, feed: str, name: str) -> Walk | None:
-        """Give the walk that was recorded under a name."""
+        """Give the walk that was recorded under a name; a record that is damaged counts as none."""
         path = self.root / feed / _WALKS / f"{name}.json"
-        return _decode(path, Walk) if path.exists() else None
+        return _decode_or_forget(path, Walk) if path.exists() else None
 
     def forget_walks(self, feed: str, *, but: str) -> None:
         """Take away the records of all walks of a feed but one; extracts stay."""
@@ -176,11 +191,15 @@ class RawStore:
                 path.unlink()
 
     def walks(self, feed: str) -> list[Walk]:
-        """Give the proved walks of a feed, in the order in which they began."""
+        """Give the proved walks of a feed, in the order in which they began.
+
+        One whose record is damaged counts as never made: its window is read again.
+        """
         folder = self.root / feed / _WALKS
         if not folder.exists():
             return []
-        found = [_decode(path, Walk) for path in folder.glob("*.json")]
+        read = (_decode_or_forget(path, Walk) for path in folder.glob("*.json"))
+        found = [each for each in read if each is not None]
         return sorted(found, key=lambda each: (each.started_at, each.walk_id))
 
     def write_total(self, total: ListTotal) -> None:
@@ -190,7 +209,7 @@ class RawStore:
     def total(self, feed: str) -> ListTotal | None:
         """Give what the API last said that a list holds; None if it was never asked."""
         path = self.root / feed / _TOTAL
-        return _decode(path, ListTotal) if path.exists() else None
+        return _decode_or_forget(path, ListTotal) if path.exists() else None
 
     def has_partition(self, feed: str, partition_key: str, partition: str) -> bool:
         """Whether a partition holds any extract."""
@@ -207,22 +226,34 @@ class RawStore:
 
     def _partition_folder(self, feed: str, partition_key: str, value: str) -> UPath:
         # Ids come from the API: nothing in one may lead out of the folder.
-        partition = quote(value, safe="")
-        if len(partition) > _FOLDER_NAME_MOST:
-            partition = hashlib.sha256(partition.encode()).hexdigest()
-        return self.root / feed / f"{partition_key}={partition}"
+        return self.root / feed / f"{partition_key}={_partition_name(value)}"
 
     def _damaged(self, manifest: Manifest, what: str) -> DamagedExtractError:
+        folder = self._folder(manifest)
         return DamagedExtractError(
             f"Extract {manifest.extract_id} of {manifest.feed} "
-            f"({manifest.partition_key}={manifest.partition}) can't be used: {what}. Restore the "
-            "file from a backup, or delete it with its manifest and read the partition again."
+            f"({manifest.partition_key}={manifest.partition}) can't be used: {what}.",
+            feed=manifest.feed,
+            folder=folder.name,
+            extract_id=manifest.extract_id,
+            reason=what,
+            paths=[folder / _data_name(manifest), folder / _manifest_name(manifest)],
         )
 
 
 def new_id(moment: dt.datetime | None = None) -> str:
     """Give an id that sorts by time and is never given twice."""
     return f"{(moment or now()).astimezone(dt.UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
+
+
+def _partition_name(value: str) -> str:
+    name = quote(value, safe="")
+    return name if len(name) <= _FOLDER_NAME_MOST else hashlib.sha256(name.encode()).hexdigest()
+
+
+def partition_folder(partition_key: str, value: str) -> str:
+    """Give the name of a partition's folder."""
+    return f"{partition_key}={_partition_name(value)}"
 
 
 class _HashingFile:
@@ -274,11 +305,40 @@ def _encode(value: Manifest | Walk | ListTotal) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
-def _decode(path: UPath, kind: type[_Kind]) -> _Kind:
+def _decode_manifest(path: UPath) -> Manifest:
+    extract_id = path.name.removesuffix(_MANIFEST_SUFFIX)
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _bad_manifest(path, f"its manifest can't be read ({error})") from None
+    folder = f"{manifest.partition_key}={_partition_name(manifest.partition)}"
+    if (manifest.extract_id, manifest.feed, folder) != (
+        extract_id,
+        path.parent.parent.name,
+        path.parent.name,
+    ):
+        # A flipped bit in a name leaves good JSON: the file of another extract would be read.
+        raise _bad_manifest(path, "its manifest is that of another extract")
+    return manifest
+
+
+def _bad_manifest(path: UPath, reason: str) -> DamagedExtractError:
+    extract_id = path.name.removesuffix(_MANIFEST_SUFFIX)
+    return DamagedExtractError(
+        f"Extract {extract_id} ({path.parent.name}) can't be used: {reason}.",
+        feed=path.parent.parent.name,
+        folder=path.parent.name,
+        extract_id=extract_id,
+        reason=reason,
+        paths=[path.parent / f"{extract_id}{_DATA_SUFFIX}", path],
+    )
+
+
+def _decode_or_forget(path: UPath, kind: type[_Kind]) -> _Kind | None:
+    """Read a record of what was read; one that is damaged is deleted, and what it tells is read anew."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DamagedExtractError(
-            f"{path} can't be read ({error}). Restore it from a backup, or delete it with the "
-            "extract that it belongs to and read the partition again."
-        ) from None
+        _logger.warning("%s is damaged (%s): what it tells of is read again.", path.name, error)
+        path.unlink(missing_ok=True)
+        return None

@@ -2,7 +2,8 @@
 
 What belongs here: which records an operation gives, in which order and envelope. What doesn't:
 connections, headers and keys (`server`), and what goes wrong on purpose (`faults`), save for the
-three knobs that a fault turns here: rows that are skipped and totals that are wrong or missing.
+knobs that a fault turns here: rows that are skipped, totals that are wrong or missing, and a
+cursor that leads back.
 """
 
 from __future__ import annotations
@@ -37,11 +38,13 @@ class Style:
         cursors: Whether a cursor is opaque or a record's id.
         list_end: What `next` is on the last page.
         inclusive_bounds: Whether a window holds the instants that bound it.
+        most_per_page: The most records on a page, whatever a caller asks for.
     """
 
     cursors: CursorStyle = "opaque"
     list_end: ListEnd = "null"
     inclusive_bounds: bool = False
+    most_per_page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Distortion:
     skip: int = 0
     added_to_total: int = 0
     without_total: bool = False
+    loops: bool = False
 
 
 _NO_DISTORTION = Distortion()
@@ -148,7 +152,8 @@ class Answers:
             position = self._position("page[after]", after, table, kind, query.order)
         elif before is not None:
             position = self._position("page[before]", before, table, kind, query.order)
-        request = PageRequest(query.size, position, backwards=before is not None)
+        size = min(query.size, self._style.most_per_page or query.size)
+        request = PageRequest(size, position, backwards=before is not None)
         rows, more = index.page(table, selection, query.order, request, skip=distortion.skip)
         cursors = None
         behind = position is not None
@@ -163,13 +168,15 @@ class Answers:
             )
         earlier, later = (more, behind) if request.backwards else (behind, more)
         page = page_object(
-            total=index.total(table, selection) + distortion.added_to_total,
+            total=max(0, index.total(table, selection) + distortion.added_to_total),
             cursors=cursors,
             earlier=earlier,
             later=later,
             used=after,
             list_end=self._style.list_end,
         )
+        if distortion.loops and cursors is not None:
+            page["next"] = after or cursors[1]
         if distortion.without_total:
             del page["totalResults"]
         extended, render = query.extended, kind.render

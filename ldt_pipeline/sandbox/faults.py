@@ -29,6 +29,8 @@ Fault = Literal[
     "shifted_page",
     "wrong_total",
     "missing_total",
+    "looping_cursor",
+    "key_refused",
 ]
 
 ALL_FAULTS: tuple[Fault, ...] = get_args(Fault)
@@ -49,7 +51,13 @@ PASSING_FAULTS: tuple[Fault, ...] = (
 )
 
 # Faults that only a page of a list can have; other requests are spared.
-PAGE_FAULTS: tuple[Fault, ...] = ("repeated_page", "shifted_page", "wrong_total", "missing_total")
+PAGE_FAULTS: tuple[Fault, ...] = (
+    "repeated_page",
+    "shifted_page",
+    "wrong_total",
+    "missing_total",
+    "looping_cursor",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,11 @@ class FaultPicker:
             raise ValueError(f"{fault} is no fault; known are {', '.join(ALL_FAULTS)}")
         with self._lock:
             self._orders.append(_Order(fault, times, path_contains, after_requests))
+
+    def forget_orders(self) -> None:
+        """Let nothing fail any more but by chance."""
+        with self._lock:
+            self._orders.clear()
 
     def pick(self, path: str, *, paged: bool) -> Fault | None:
         """The fault of a request, or None: what is ordered comes first, then chance."""

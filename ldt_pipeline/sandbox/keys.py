@@ -55,13 +55,18 @@ class KeyRing:
 
     def __init__(self, *, secret: str) -> None:
         self._secret = secret
-        self._revoked: set[str] = set()
+        # How many more requests each of them is good for.
+        self._revoked: dict[str, int] = {}
         # Checking a signature costs as much as a small page; its outcome never changes.
         self._expiry_of_good_keys: dict[str, float] = {}
 
-    def revoke(self, key: str) -> None:
-        """Refuse this key from now on."""
-        self._revoked.add(key)
+    def revoke(self, key: str, *, after_requests: int = 0) -> None:
+        """Refuse this key from now on, or once so many more requests with it were let pass."""
+        self._revoked[key] = after_requests
+
+    def restore(self, key: str) -> None:
+        """Accept this key again."""
+        self._revoked.pop(key, None)
 
     def check(self, header: str | None) -> None:
         """Accept or refuse an `Authorization` header.
@@ -75,7 +80,9 @@ class KeyRing:
         if scheme.lower() != "bearer" or not key:
             raise Unauthorised("The Authorization header must read: Bearer <key>")
         if key in self._revoked:
-            raise Unauthorised("The key was revoked")
+            if self._revoked[key] <= 0:
+                raise Unauthorised("The key was revoked")
+            self._revoked[key] -= 1
         expiry = self._expiry_of_good_keys.get(key)
         if expiry is None:
             expiry = self._expiry_of_good_keys[key] = self._verify(key)

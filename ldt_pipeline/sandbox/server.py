@@ -167,6 +167,8 @@ class SandboxServer:
                 )
             case "http_500" | "http_502" | "http_503" | "http_504":
                 return _complaint(int(fault.removeprefix("http_")), "Something went wrong")
+            case "key_refused":
+                return _complaint(401, "The key is not valid")
             case "html":
                 return web.Response(
                     text="<!doctype html><html><body>Please wait…</body></html>",
@@ -200,9 +202,13 @@ class SandboxServer:
             case "shifted_page":
                 return Distortion(skip=self._faults.number(1, 5))
             case "wrong_total":
-                return Distortion(added_to_total=self._faults.number(1, 9))
+                # Too low as often as too high: a total that is too low makes a list look whole.
+                error = self._faults.number(1, 9) * self._faults.number(0, 1)
+                return Distortion(added_to_total=error or -self._faults.number(1, 9))
             case "missing_total":
                 return Distortion(without_total=True)
+            case "looping_cursor":
+                return Distortion(loops=True)
             case _:
                 return Distortion()
 

@@ -44,6 +44,7 @@ class Sandbox:
         cursors: CursorStyle = "opaque",
         list_end: ListEnd = "null",
         inclusive_bounds: bool = False,
+        most_per_page: int | None = None,
         secret: str = SANDBOX_SECRET,
     ) -> None:
         """Prepare to serve; nothing listens yet.
@@ -59,6 +60,7 @@ class Sandbox:
             list_end: What `next` is on the last page: `null`, `absent`, `empty` text, or the last
                 cursor `again`.
             inclusive_bounds: Whether windows hold the instants that bound them.
+            most_per_page: The most records on a page, whatever a caller asks for.
             secret: What keys are signed with.
         """
         self.account = account
@@ -68,7 +70,7 @@ class Sandbox:
         self._keys = KeyRing(secret=secret)
         self._faults = FaultPicker(faults or Faults())
         self._server = SandboxServer(
-            answers=Answers(account, Style(cursors, list_end, inclusive_bounds)),
+            answers=Answers(account, Style(cursors, list_end, inclusive_bounds, most_per_page)),
             keys=self._keys,
             faults=self._faults,
             latency_ms=latency_ms,
@@ -106,9 +108,13 @@ class Sandbox:
         claims.setdefault("issued_at", int(self.account.now.timestamp()))
         return issue_key(secret=self._secret, **claims)
 
-    def revoke_key(self, key: str) -> None:
-        """Refuse a key from now on."""
-        self._keys.revoke(key)
+    def revoke_key(self, key: str, *, after_requests: int = 0) -> None:
+        """Refuse a key from now on, or once so many more requests with it were let pass."""
+        self._keys.revoke(key, after_requests=after_requests)
+
+    def restore_key(self, key: str) -> None:
+        """Accept a key again that was revoked."""
+        self._keys.restore(key)
 
     # What tests look at and turn
 
@@ -147,6 +153,10 @@ class Sandbox:
         self._faults.order(
             fault, times=times, path_contains=path_contains, after_requests=after_requests
         )
+
+    def forget_orders(self) -> None:
+        """Take back what `fail_next` asked for and has not happened yet."""
+        self._faults.forget_orders()
 
     @property
     def latency_ms(self) -> float:

@@ -17,6 +17,8 @@ from ldt_pipeline.feeds.positions import Position, position
 from ldt_pipeline.feeds.totals import Totals, ask_totals
 from ldt_pipeline.instants import month_of, now
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.quarantine import waiting
+from ldt_pipeline.sync.reconcile import findings_to_read_again
 from ldt_pipeline.sync.state import EventState, State
 
 _PAST_EVENT_DAYS = 2
@@ -27,9 +29,9 @@ _PAST_EVENT_REFRESH = dt.timedelta(days=7)
 class FeedPlan:
     """What one poll found out about a feed.
 
-    Where `months` are given (first and last, `YYYY-MM`), there are changes to read in them. Where
-    `is_short_or_long`, nothing changed and yet the totals differ: something was deleted, or was
-    committed late.
+    Where `months` are given (first and last, `YYYY-MM`), there are changes to read in them, or
+    extracts of them were damaged. Where `is_short_or_long`, nothing changed and yet the totals
+    differ: something was deleted, or was committed late; or what reconciling had found was damaged.
     """
 
     feed: ChangeFeed
@@ -81,15 +83,21 @@ def _plan_feed(client: Client, store: RawStore, state: State, feed: ChangeFeed) 
     totals = ask_totals(client, feed)
     at = position(store, feed)
     months = _months(client, store, feed, totals, at)
+    damaged = [each.folder.partition("=")[2] for each in waiting(store, feed.name)]
+    if damaged:
+        months = min(*damaged, *(months or damaged)), max(*damaged, *(months or damaged))
     held, rejected = state.held.get(feed.name, 0), state.rejected.get(feed.name, 0)
     return FeedPlan(
         feed=feed,
         totals=totals,
         months=months,
         is_short_or_long=(
-            months is None
-            and totals.total is not None
-            and not held <= totals.total <= held + rejected
+            (
+                months is None
+                and totals.total is not None
+                and not held <= totals.total <= held + rejected
+            )
+            or bool(findings_to_read_again(store, feed))
         ),
     )
 

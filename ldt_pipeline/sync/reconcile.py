@@ -18,9 +18,12 @@ from ldt_pipeline.feeds.rosters import (
     fetch_roster,
     roster_totals,
     store_confirmed,
+    write_tombstones,
 )
-from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
+from ldt_pipeline.raw.quarantine import SetAside, note_read_again, waiting_of
 from ldt_pipeline.settings import Settings
+from ldt_pipeline.warehouse.books import tombstones_of
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.read import hashes, live_counts_by
 
@@ -44,12 +47,14 @@ def reconcile_by_roster(
 ) -> Reconciled:
     """Compare totals race by race (or event by event) and read the rosters that disagree.
 
-    A list without rosters, or one that is as short as the partners', is read whole.
+    A list without rosters, or one that is as short as the partners', is read whole; so is one of
+    which earlier findings were damaged.
 
     Raises:
         ApiError: Something could not be read.
     """
-    if feed.roster is None or feed.roster_column is None:
+    damaged = findings_to_read_again(store, feed)
+    if feed.roster is None or feed.roster_column is None or damaged:
         return reconcile_whole(client, store, settings, feed)
     with open_warehouse(settings.warehouse_path) as connection:
         held = live_counts_by(connection, feed.entity, feed.roster_column)
@@ -102,12 +107,31 @@ def reconcile_whole(
     Raises:
         ApiError: Something could not be read.
     """
+    damaged = findings_to_read_again(store, feed)
     with open_warehouse(settings.warehouse_path) as connection:
         known = hashes(connection, feed.entity)
+        deleted = {
+            each.extract_id: tombstones_of(connection, each.extract_id)
+            for each in damaged
+            if each.feed == DELETIONS
+        }
     fetched, identities = fetch_everything(client, store, feed, known=known, progress=progress)
     result = Reconciled(feed=feed.name, compared=len(identities), stored=fetched.records)
     _settle_missing(client, store, feed, _ids(known.keys() - identities), result)
+    for tombstones in deleted.values():
+        for deleted_at, ids in tombstones.items():
+            write_tombstones(store, feed, ids, deleted_at=deleted_at)
+    note_read_again(store, damaged)
     return result
+
+
+def findings_to_read_again(store: RawStore, feed: ChangeFeed) -> list[SetAside]:
+    """Give the damaged extracts of what reconciling had found: rosters and tombstones.
+
+    Which records a roster brought can't be told any more, and neither can the months that they
+    belong to: the list has to be read whole.
+    """
+    return waiting_of(store, feed.name, {feed.roster.name} if feed.roster else set())
 
 
 def _ids(identities: set[str | int]) -> list[str]:

@@ -9,6 +9,8 @@ import duckdb
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.quarantine import waiting
+from ldt_pipeline.raw.store import partition_folder
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.connection import open_warehouse
@@ -22,7 +24,7 @@ class EventState:
     """How current an event's groups and tickets are.
 
     `changed_at` is when an entry of the event last arrived or went, `read_at` when both of its lists
-    were last read, `race_ends_at` the start of its last race; each None if never or unknown.
+    were last read (as if never, where what was read is damaged), `race_ends_at` the start of its last race; each None if never or unknown.
     """
 
     event_id: str
@@ -57,7 +59,7 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
             rejected={
                 feed.name: books.rejected_count(connection, feed.entity) for feed in CHANGE_FEEDS
             },
-            events=_events(connection, settings.event_ids),
+            events=_events(connection, settings.event_ids, _damaged_events(store)),
             races=_races(connection),
             pending_extracts=len(pending(connection, store)),
             is_published=settings.published_path.exists()
@@ -65,7 +67,15 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
         )
 
 
-def _events(connection: duckdb.DuckDBPyConnection, configured: tuple[str, ...]) -> list[EventState]:
+def _damaged_events(store: RawStore) -> set[str]:
+    """Give the partition folders of events of which an extract was damaged."""
+    feeds = {feed.name for feed in SNAPSHOT_FEEDS}
+    return {each.folder for each in waiting(store) if each.feed in feeds}
+
+
+def _events(
+    connection: duckdb.DuckDBPyConnection, configured: tuple[str, ...], damaged: set[str]
+) -> list[EventState]:
     feeds = [feed.name for feed in SNAPSHOT_FEEDS]
     rows = connection.execute(
         """
@@ -94,7 +104,12 @@ def _events(connection: duckdb.DuckDBPyConnection, configured: tuple[str, ...]) 
         [list(configured), feeds, len(feeds)],
     ).fetchall()
     return [
-        EventState(event_id=row[0], changed_at=row[1], read_at=row[2], race_ends_at=row[3])
+        EventState(
+            event_id=row[0],
+            changed_at=row[1],
+            read_at=None if partition_folder("event_id", row[0]) in damaged else row[2],
+            race_ends_at=row[3],
+        )
         for row in rows
     ]
 

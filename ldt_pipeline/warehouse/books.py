@@ -94,6 +94,28 @@ def rejected_count(connection: duckdb.DuckDBPyConnection, entity: str) -> int:
     return connection.execute(query).fetchall()[0][0]
 
 
+def tombstones_of(
+    connection: duckdb.DuckDBPyConnection, extract_id: str
+) -> dict[dt.datetime, list[str]]:
+    """Give the ids that an extract of deletions held, by when they went; none if it isn't loaded.
+
+    Several extracts of one instant can't be told apart: then it is the ids of all of them.
+    """
+    rows = connection.execute(
+        """
+        SELECT DISTINCT deleted_at, id
+        FROM ops.tombstones JOIN ops.load_log ON load_log.extracted_at = tombstones.deleted_at
+            AND load_log.partition = tombstones.entity
+        WHERE load_log.extract_id = ? ORDER BY ALL
+        """,
+        [extract_id],
+    ).fetchall()
+    found: dict[dt.datetime, list[str]] = {}
+    for deleted_at, record_id in rows:
+        found.setdefault(deleted_at, []).append(record_id)
+    return found
+
+
 def quiet_instant(
     connection: duckdb.DuckDBPyConnection, entity: str, at_most: dt.datetime
 ) -> dt.datetime:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import duckdb
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.tables import TABLES, Table
 from ldt_pipeline.warehouse.read import relation
 
@@ -85,6 +87,21 @@ def require_structure(connection: duckdb.DuckDBPyConnection) -> None:
     if failed:
         reasons = "; ".join(f"{each.check.table}: {each.sentence}" for each in failed)
         raise ChecksFailedError(f"Nothing was published, the last published file stays. {reasons}.")
+
+
+def require_nothing_to_read_again(store: RawStore) -> None:
+    """See that no damaged extract waits to be read again: totals don't tell of an edit that it held.
+
+    Raises:
+        ChecksFailedError: One does; the text says how many, and of what.
+    """
+    damaged = waiting(store)
+    if damaged:
+        of = ", ".join(sorted({f"{each.feed} ({each.folder})" for each in damaged}))
+        raise ChecksFailedError(
+            f"Nothing was published, the last published file stays. {len(damaged)} extracts were "
+            f"damaged and have to be read again: {of}. `ldt sync` does that."
+        )
 
 
 def _unique_key(table: Table) -> Check:

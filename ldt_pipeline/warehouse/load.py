@@ -16,6 +16,7 @@ import polars as pl
 
 from ldt_pipeline.feeds.catalogue import FEEDS
 from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
+from ldt_pipeline.raw.quarantine import past_damage
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy import (
     RAW_SCHEMA,
@@ -57,7 +58,7 @@ class Loaded:
 def pending(connection: duckdb.DuckDBPyConnection, store: RawStore) -> list[Manifest]:
     """Give the extracts that are not loaded, in the order in which to load them."""
     rows = connection.execute("SELECT extract_id FROM ops.load_log").fetchall()
-    return store.manifests(without={row[0] for row in rows})
+    return past_damage(store, lambda: store.manifests(without={row[0] for row in rows}))
 
 
 def load_pending(
@@ -66,13 +67,23 @@ def load_pending(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Loaded:
-    """Load every extract that is not loaded yet.
+    """Load every extract that is not loaded yet. One that is damaged is set aside, and noted there.
 
     Raises:
-        DamagedExtractError: One of them does not hold what its manifest says. What was committed
+        OSError: An extract could not be read, or a damaged one not be moved. What was committed
             before stays, and the others are loaded next time.
     """
     loaded = Loaded()
+    past_damage(store, lambda: _load(connection, store, loaded, progress))
+    return loaded
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    store: RawStore,
+    loaded: Loaded,
+    progress: Callable[[int], None] | None,
+) -> None:
     chunks = list(_chunks(pending(connection, store)))
     batches = _one_ahead(batch for chunk in chunks for batch in _batches(store, chunk))
     for chunk in chunks:
@@ -87,7 +98,6 @@ def load_pending(
                     progress(batch.records)
             _log(connection, chunk)
         loaded.extracts += len(chunk)
-    return loaded
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,6 +124,32 @@ def test_totals_that_are_wrong_or_missing(own_client: Client) -> None:
     assert missing["data"] == right["data"]
 
 
+def test_wrong_totals_are_too_high_and_too_low(own_client: Client) -> None:
+    right = own_client.json("/participants", PARAMS)["page"]["totalResults"]
+    own_client.sandbox.faults = Faults({"wrong_total": 1.0})
+    wrong = [own_client.json("/participants", PARAMS)["page"]["totalResults"] for _ in range(40)]
+    assert right not in wrong
+    assert min(wrong) < right < max(wrong)
+
+
+def test_a_cursor_that_leads_back(own_client: Client) -> None:
+    own_client.sandbox.fail_next("looping_cursor", times=3)
+    first = own_client.json("/participants", PARAMS)
+    cursor = first["page"]["next"]
+    assert cursor == first["page"]["last"]
+    for _ in range(2):
+        again = own_client.json("/participants", {**PARAMS, "page[after]": cursor})
+        assert again["page"]["next"] == cursor
+    assert own_client.json("/participants", {**PARAMS, "page[after]": cursor})["page"][
+        "next"
+    ] not in (None, cursor)
+
+
+def test_a_key_that_is_refused_once(own_client: Client) -> None:
+    own_client.sandbox.fail_next("key_refused")
+    assert [own_client.get("/partners").status_code for _ in range(2)] == [401, 200]
+
+
 def test_faults_of_pages_spare_other_requests(own_client: Client) -> None:
     own_client.sandbox.faults = Faults({"missing_total": 1.0})
     participant_id = own_client.sandbox.account.participant_ids()[0]
@@ -137,6 +163,13 @@ def test_a_fault_can_wait_for_its_request(own_client: Client) -> None:
     assert own_client.get("/partners").status_code == 200
     assert own_client.get("/participants").status_code == 200
     assert own_client.get("/partners").status_code == 500
+
+
+def test_an_order_can_be_taken_back(own_client: Client) -> None:
+    own_client.sandbox.fail_next("http_500", times=9)
+    assert own_client.get("/partners").status_code == 500
+    own_client.sandbox.forget_orders()
+    assert own_client.get("/partners").status_code == 200
 
 
 def test_faults_happen_as_often_as_asked_and_repeat_by_seed() -> None:

@@ -70,5 +70,13 @@ def test_a_revoked_key_is_refused_and_others_work(sandbox: Sandbox) -> None:
         second.json("/partners")
 
 
+def test_a_key_is_revoked_in_the_middle_and_restored(sandbox: Sandbox) -> None:
+    with Client(sandbox) as client:
+        sandbox.revoke_key(sandbox.api_key, after_requests=2)
+        assert [client.get("/partners").status_code for _ in range(4)] == [200, 200, 401, 401]
+        sandbox.restore_key(sandbox.api_key)
+        client.json("/partners")
+
+
 def test_the_document_needs_no_key(shared_sandbox: Sandbox) -> None:
     assert requests.get(shared_sandbox.document_url, timeout=10).status_code == 200

@@ -186,3 +186,11 @@ def test_a_fresh_participant_comes_first_by_default(sandbox: Sandbox, own_client
     sandbox.account.advance_clock(timedelta(hours=1))
     participant_id = sandbox.account.add_participant()
     assert own_client.json("/participants", {"page[size]": 1})["data"][0]["id"] == participant_id
+
+
+def test_pages_may_be_shorter_than_asked_for() -> None:
+    account = SandboxAccount(100, seed=3, now=NOW)
+    with Sandbox(account, most_per_page=30) as sandbox, Client(sandbox) as client:
+        assert len(client.json("/participants", {"page[size]": 50})["data"]) == 30
+        assert len(client.json("/participants", {"page[size]": 20})["data"]) == 20
+        assert len(client.walk("/participants", {"page[size]": 50})) == 100

@@ -31,6 +31,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.published_path == tmp_path / "data" / "ldt.duckdb"
     assert settings.history_start == dt.date(2020, 1, 1)
     assert (settings.max_concurrency, settings.event_refresh_minutes) == (4, 60)
+    assert (settings.request_timeout_seconds, settings.request_retries) == (120, 8)
     assert settings.event_ids == ()
     with pytest.raises(SettingsError, match="LDT_API_KEY is not set"):
         settings.require_api_key()
@@ -67,6 +68,8 @@ def test_event_ids(environment: pytest.MonkeyPatch, text: str, expected: tuple[s
         ("LDT_MAX_CONCURRENCY", "1000"),
         ("LDT_MAX_CONCURRENCY", "many-secrets"),
         ("LDT_EVENT_REFRESH_MINUTES", "-1"),
+        ("LDT_REQUEST_TIMEOUT_SECONDS", "0"),
+        ("LDT_REQUEST_RETRIES", "-1"),
         ("LDT_API_KEY", "secret word"),
         ("LDT_API_KEY", "secret\nword"),
         ("LDT_API_KEY", "'secret'"),

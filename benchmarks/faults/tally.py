@@ -1,0 +1,69 @@
+"""What a scenario found, and the table of it.
+
+What belongs here: counting, adding and printing. What doesn't: finding (the scenarios).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """The figures of some runs of one scenario.
+
+    `faults` counts what happened to them by kind, `kept` the runs that failed with a sentence and
+    left the previous publication as it was, `disagreements` says each thing that must not be.
+    """
+
+    scenario: str
+    mode: str
+    runs: int = 0
+    kept: int = 0
+    seconds: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter[str])
+    notes: Counter[str] = field(default_factory=Counter[str])
+    disagreements: list[str] = field(default_factory=list[str])
+
+    def add(self, other: Tally) -> None:
+        """Add the figures of more runs."""
+        self.runs += other.runs
+        self.kept += other.kept
+        self.seconds += other.seconds
+        self.faults += other.faults
+        self.notes += other.notes
+        self.disagreements += other.disagreements
+
+    def object_to(self, where: str, offences: Iterable[str]) -> bool:
+        """Note what must not be; says whether there was any."""
+        found = [f"{where}: {offence}" for offence in offences]
+        self.disagreements += found
+        return bool(found)
+
+
+def table(tallies: Iterable[Tally]) -> str:
+    """Write the table that the bench ends with."""
+    rows = [
+        ("scenario", "how", "runs", "faults met", "failed, previous kept", "disagreements", "time"),
+        *(
+            (
+                each.scenario,
+                each.mode,
+                f"{each.runs:,}",
+                f"{each.faults.total():,}",
+                f"{each.kept:,}",
+                f"{len(each.disagreements):,}",
+                f"{each.seconds / 60:.1f} min",
+            )
+            for each in tallies
+        ),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
