@@ -24,13 +24,6 @@ _logger = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 3600.0
 
-ROW_GROUP_SIZE = 61_440
-"""Half of DuckDB's own: writing our widest tables takes half the time then, as what is compressed
-at once fits the processor's cache. It is not kept in the file, so each opening says it."""
-
-
-_CATALOG = "ldt"
-
 
 class WarehouseBusyError(Exception):
     """Another process has kept the warehouse for too long."""
@@ -83,16 +76,14 @@ def warehouse_lock(path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> Genera
 @contextmanager
 def connect(path: Path, *, read_only: bool = False) -> Generator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB file, with instants in UTC, and close it whatever happens."""
-    # Attached to a database in memory, as only ATTACH takes the size of row groups.
-    connection = duckdb.connect()
+    connection = duckdb.connect(str(path), read_only=read_only)
     try:
-        options = "READ_ONLY" if read_only else f"ROW_GROUP_SIZE {ROW_GROUP_SIZE}"
-        connection.execute(f"ATTACH {quoted(str(path))} AS {_CATALOG} ({options})")
+        # Without this, dates shift with the machine's zone.
+        connection.execute("SET TimeZone = 'UTC'")
         # Tables have no order, and keeping one takes memory. Left alone DuckDB takes most of the
         # machine's, where it could write to disk instead.
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET memory_limit = '384MB'")
-        _begin(connection)
         yield connection
     finally:
         connection.close()
@@ -103,7 +94,7 @@ def another(connection: duckdb.DuckDBPyConnection) -> Generator[duckdb.DuckDBPyC
     """Give a second connection to what `connect` opened, for another thread."""
     cursor = connection.cursor()
     try:
-        _begin(cursor)
+        cursor.execute("SET TimeZone = 'UTC'")
         yield cursor
     finally:
         cursor.close()
@@ -112,12 +103,6 @@ def another(connection: duckdb.DuckDBPyConnection) -> Generator[duckdb.DuckDBPyC
 def quoted(text: str) -> str:
     """Write a text as SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _begin(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(f"USE {_CATALOG}")
-    # Without this, dates shift with the machine's zone.
-    connection.execute("SET TimeZone = 'UTC'")
 
 
 @contextmanager

@@ -24,11 +24,15 @@ import duckdb
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
 from ldt_pipeline.tables import TABLES, Table
-from ldt_pipeline.warehouse.connection import ROW_GROUP_SIZE, another, quoted
+from ldt_pipeline.warehouse.connection import another, quoted
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import column_definitions
 
 _TABLES_AT_ONCE = 2
+
+_ROW_GROUP_SIZE = 61_440
+"""Half of DuckDB's own: copying our widest tables takes half the time then, as what is compressed
+at once fits the processor's cache."""
 
 
 def publish(
@@ -96,7 +100,9 @@ def shape(*, personal_data: bool) -> str:
 
 
 def _build(connection: duckdb.DuckDBPyConnection, path: Path, *, personal_data: bool) -> None:
-    connection.execute(f"ATTACH {quoted(str(path))} AS published (ROW_GROUP_SIZE {ROW_GROUP_SIZE})")
+    connection.execute(
+        f"ATTACH {quoted(str(path))} AS published (ROW_GROUP_SIZE {_ROW_GROUP_SIZE})"
+    )
     try:
         # DuckDB copies a table of this size on one core; two tables at a time take two.
         with ThreadPoolExecutor(max_workers=_TABLES_AT_ONCE) as threads:
