@@ -53,7 +53,15 @@ def run_folder(
                 change(account, chances, kinds)
             is_hidden = {LATE, DELETIONS} <= set(kinds)
             names = None if number == runs - 1 else CHANGING
-            before = _run(chances, place, before, names, tally, f"{where}, run {number}", is_hidden)
+            before = _run(
+                chances,
+                place,
+                before,
+                names=names,
+                tally=tally,
+                where=f"{where}, run {number}",
+                is_hidden=is_hidden,
+            )
     account.close()
     return tally
 
@@ -62,6 +70,7 @@ def _run(
     chances: random.Random,
     place: Place,
     before: Tables,
+    *,
     names: tuple[str, ...] | None,
     tally: Tally,
     where: str,
