@@ -23,6 +23,8 @@ from ldt_pipeline.sandbox import Sandbox
 READERS = 8
 _HOLDERS = 2
 _HOLD_SECONDS = 3.0
+_PAUSE_SECONDS = 0.1
+"""Readers that never pause leave the syncs no processor: then little is replaced under them."""
 _MOST_CHANGES = 5
 
 
@@ -37,6 +39,7 @@ def read_on(path: Path, stop: Event, opens: Any, failures: Any, hold_seconds: fl
             failures.put(each)
         with opens.get_lock():
             opens.value += 1
+        stop.wait(_PAUSE_SECONDS)
 
 
 def run_folder(
