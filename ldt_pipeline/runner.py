@@ -6,13 +6,12 @@ what is due (`sync/`), what a job does (`defs/`), and printing (`cli.py`).
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import dagster as dg
 
@@ -87,7 +86,7 @@ class Synced:
         return not self.runs
 
 
-class _WithoutDagstersOwn(io.TextIOBase):
+class _WithoutDagstersOwn:
     """A stream without the line that Dagster writes when its records can't be written.
 
     The error itself is raised all the same, and becomes our one sentence.
@@ -101,10 +100,8 @@ class _WithoutDagstersOwn(io.TextIOBase):
             self._stream.write(text)
         return len(text)
 
-    def __getattribute__(self, name: str) -> Any:
-        if name in ("write", "_stream", "__class__"):
-            return super().__getattribute__(name)
-        return getattr(super().__getattribute__("_stream"), name)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Runner:
@@ -133,7 +130,7 @@ class Runner:
         # What is given here takes the place of the job's own configuration, it adds nothing to it.
         # Dagster's own account of each step goes to its event log; here a sentence is enough.
         run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
-        with redirect_stderr(_WithoutDagstersOwn(sys.stderr)):
+        with redirect_stderr(cast("TextIO", _WithoutDagstersOwn(sys.stderr))):
             result = job.execute_in_process(
                 instance=self.instance,
                 run_config=run_config,

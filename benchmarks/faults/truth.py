@@ -164,6 +164,7 @@ def torn(path: Path, *, hold_seconds: float = 0.0) -> list[str]:
 def _open(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), read_only=True)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

@@ -102,6 +102,8 @@ def connect(path: Path, *, read_only: bool = False) -> Generator[duckdb.DuckDBPy
     try:
         # Without this, dates shift with the machine's zone.
         connection.execute("SET TimeZone = 'UTC'")
+        # A query of some seconds draws a bar to stdout otherwise, terminal or not.
+        connection.execute("SET enable_progress_bar = false")
         # Tables have no order, and keeping one takes memory. Left alone DuckDB takes most of the
         # machine's, where it could write to disk instead.
         connection.execute("SET preserve_insertion_order = false")
