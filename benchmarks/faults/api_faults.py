@@ -20,7 +20,7 @@ from benchmarks.faults.tally import Tally
 from benchmarks.faults.truth import CHANGING, Tables, differences, published, torn, truth
 from ldt_pipeline.sandbox import ALL_FAULTS, PASSING_FAULTS, Fault, Faults, Sandbox
 
-RUNS_OF_A_FOLDER = 12
+RUNS_OF_A_FOLDER = 10
 _HANG_SECONDS = 1.6
 _TIMES_ASKED_AGAIN = 3
 

@@ -37,23 +37,23 @@ class Scenario:
 SCENARIOS = {
     "api": Scenario(
         work=partial(api_faults.run_folder, in_process=True),
-        runs_of_a_folder=api_faults.RUNS_OF_A_FOLDER, short=8, full=1_000,
+        runs_of_a_folder=api_faults.RUNS_OF_A_FOLDER, short=5, full=1_000,
     ),
     "api-processes": Scenario(
         work=partial(api_faults.run_folder, in_process=False),
-        runs_of_a_folder=api_faults.RUNS_OF_A_FOLDER, short=3, full=60,
+        runs_of_a_folder=api_faults.RUNS_OF_A_FOLDER, short=2, full=60,
     ),
     "live": Scenario(
         work=live.run_folder, runs_of_a_folder=live.RUNS_OF_A_FOLDER, short=1, full=24
     ),
     "kills": Scenario(
-        work=kills.run_folder, runs_of_a_folder=kills.RUNS_OF_A_FOLDER, short=4, full=210
+        work=kills.run_folder, runs_of_a_folder=kills.RUNS_OF_A_FOLDER, short=3, full=210
     ),
     "disk": Scenario(
         work=disk.run_folder, runs_of_a_folder=disk.RUNS_OF_A_FOLDER, short=2, full=60
     ),
     "damage": Scenario(
-        work=damage.run_folder, runs_of_a_folder=damage.RUNS_OF_A_FOLDER, short=3, full=80
+        work=damage.run_folder, runs_of_a_folder=damage.RUNS_OF_A_FOLDER, short=2, full=80
     ),
     "readers": Scenario(
         work=readers.run_folder, runs_of_a_folder=10_000, short=200, full=10_000
@@ -129,6 +129,4 @@ def run_all(jobs: Sequence[Job], *, at_once: int, place: str | None) -> dict[str
                 f"{len(tally.disagreements)} disagreements",
                 flush=True,
             )
-            for each in tally.disagreements:
-                print(f"    {each}", flush=True)
     return {name: tallies[name] for name in SCENARIOS if name in tallies}

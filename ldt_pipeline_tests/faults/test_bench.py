@@ -36,7 +36,7 @@ def test_a_short_bench_finds_no_disagreement(name: str, tmp_path: Path) -> None:
 
 def test_runs_are_cut_into_folders_that_can_be_run_again() -> None:
     jobs = jobs_of(["kills"], runs=40, short=False, first=3, seed="s")
-    assert [(job.number, job.runs) for job in jobs] == [(3, 15), (4, 15), (5, 10)]
+    assert [(job.number, job.runs) for job in jobs] == [(3, 10), (4, 10), (5, 10), (6, 10)]
     assert {job.seed for job in jobs} == {"s"}
     assert jobs_of(["daemon"], runs=None, short=True, first=0, seed="s") == []
     full = jobs_of(list(SCENARIOS), runs=None, short=False, first=0, seed="s")
