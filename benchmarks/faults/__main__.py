@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from benchmarks.faults.running import SCENARIOS, jobs_of, run_all
 from benchmarks.faults.tally import table
@@ -24,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
         seed=options.seed,
     )
     print(f"Seed {options.seed}: {len(jobs)} data folders, {options.jobs} at once.", flush=True)
-    tallies = run_all(jobs, at_once=options.jobs, place=options.place)
+    tallies = run_all(
+        jobs, at_once=options.jobs, place=options.place.resolve() if options.place else None
+    )
     for name, tally in tallies.items():
         details = ", ".join(f"{kind} {count:,}" for kind, count in tally.faults.most_common())
         print(f"\n{name}: {details or 'nothing was met'}")
@@ -58,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         "--first", type=int, default=0, help="the number of the first data folder, to go on from"
     )
     parser.add_argument("--jobs", type=int, default=2, help="how many data folders at once")
-    parser.add_argument("--place", help="where data folders are made; by default the system's own")
+    parser.add_argument(
+        "--place", type=Path, help="where data folders are made; by default the system's own"
+    )
     return parser
 
 

@@ -76,7 +76,7 @@ class Job:
     runs: int
     seed: str
 
-    def run(self, place: str | None) -> Tally:
+    def run(self, place: Path | None) -> Tally:
         """Do it, and delete the folder."""
         where = f"{self.name}, folder {self.number}"
         chances = random.Random(f"{self.seed}/{self.name}/{self.number}")
@@ -110,7 +110,7 @@ def jobs_of(
     return jobs
 
 
-def run_all(jobs: Sequence[Job], *, at_once: int, place: str | None) -> dict[str, Tally]:
+def run_all(jobs: Sequence[Job], *, at_once: int, place: Path | None) -> dict[str, Tally]:
     """Run everything, telling of each folder as it is done; gives a tally for each scenario."""
     tallies: dict[str, Tally] = {}
     began = time.monotonic()

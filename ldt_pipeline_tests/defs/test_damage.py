@@ -47,7 +47,7 @@ def test_a_damaged_extract_is_fetched_again(synced, account, feed: str) -> None:
     load_settings().warehouse_path.unlink()
     said: list[str] = []
     sync(load_settings(), defs, synced, said.append)
-    assert any("damaged" in line and feed in line for line in said), said
+    assert any("Damaged" in line and feed in line for line in said), said
     assert [each.feed for each in all_set_aside(store)] == [feed]
     assert waiting(store) == []
     assert start_list() == truth(account)
