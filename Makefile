@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev lint format types check docs bench lock clean
+.PHONY: help setup demo test dev lint format types check docs bench bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -45,6 +45,9 @@ docs: setup ## Write the parts of docs/ that follow from the code
 
 bench: setup ## Measure a first load of 100,000 participants
 	$(BIN)/python benchmarks/first_load.py
+
+bench-faults: setup ## Break network, API, disk and processes for hours, and compare what is published
+	$(BIN)/python -m benchmarks.faults $(FAULTS)
 
 lock: setup ## Pin the newest allowed versions
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \

@@ -7,9 +7,11 @@ what is due (`sync/`), what a job does (`defs/`), and printing (`cli.py`).
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO, cast
 
 import dagster as dg
 
@@ -34,14 +36,18 @@ from ldt_pipeline.defs.partitions import (
 from ldt_pipeline.defs.sensors import missing_partitions, range_tags
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
-from ldt_pipeline.raw.quarantine import SetAside, waiting
+from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.compare import compare_with_api, compare_with_raw
 from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.sync.plan import due_events, plan_feeds
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.books import note_comparison
-from ldt_pipeline.warehouse.connection import open_warehouse, warehouse_lock
+from ldt_pipeline.warehouse.connection import (
+    DamagedWarehouseError,
+    open_warehouse,
+    warehouse_lock,
+)
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 
 Say = Callable[[str], None]
@@ -50,11 +56,21 @@ _MORE_RECONCILES_MOST = 2
 _DAMAGE_ROUNDS_MOST = 3
 """So often what is damaged is read again in one sync: a disk that damages more is broken."""
 _PROCESS_TAG = "ldt/process"
+_WAREHOUSE_REASONS = {
+    "OutdatedWarehouseError": "of another version",
+    "DamagedWarehouseError": "damaged",
+}
+"""Why a warehouse is made anew from the raw store, by the error that says so."""
+
 _OURS = {"ldt/from": "command line", _PROCESS_TAG: str(os.getpid())}
 
 
 class RunFailedError(Exception):
-    """A Dagster run failed; the text says why, in one sentence."""
+    """A Dagster run failed; the text says why, in one sentence. `kind` names the step's error."""
+
+    def __init__(self, text: str, *, kind: str = "") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 @dataclass(kw_only=True)
@@ -68,6 +84,24 @@ class Synced:
     def was_quiet(self) -> bool:
         """Whether there was nothing to do."""
         return not self.runs
+
+
+class _WithoutDagstersOwn:
+    """A stream without the line that Dagster writes when its records can't be written.
+
+    The error itself is raised all the same, and becomes our one sentence.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if not text.startswith("Exception while writing logger call to event log"):
+            self._stream.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Runner:
@@ -96,12 +130,13 @@ class Runner:
         # What is given here takes the place of the job's own configuration, it adds nothing to it.
         # Dagster's own account of each step goes to its event log; here a sentence is enough.
         run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
-        result = job.execute_in_process(
-            instance=self.instance,
-            run_config=run_config,
-            tags={**_OURS, **(tags or {})},
-            raise_on_error=False,
-        )
+        with redirect_stderr(cast("TextIO", _WithoutDagstersOwn(sys.stderr))):
+            result = job.execute_in_process(
+                instance=self.instance,
+                run_config=run_config,
+                tags={**_OURS, **(tags or {})},
+                raise_on_error=False,
+            )
         self.runs.append(job_name)
         if not result.success:
             raise _failure(result)
@@ -127,21 +162,36 @@ def sync(
     with sync_lock(settings, say):
         release_dead_runs(instance)
         runner = Runner(definitions, instance, say)
-        store = RawStore(str(settings.raw_dir))
-        state = _read_or_reset(settings, say)
-        if state.pending_extracts:
-            say("Loading what an earlier sync left")
-            runner.run(LOAD)
-        requests = 0
-        for _ in range(_DAMAGE_ROUNDS_MOST):
-            requests += _bring_in(settings, store, runner, say, whole=whole)
-            if not waiting(store):
-                break
-            say(f"Reading again what was damaged: {_named(waiting(store))}")
-        state = read_state(settings)
-        if state.pending_extracts or not state.is_published:
-            say("Publishing")
-            _publish(settings, store, runner, say)
+        try:
+            return _sync(settings, runner, say, whole=whole)
+        except (OutdatedWarehouseError, DamagedWarehouseError, RunFailedError) as error:
+            reason = _WAREHOUSE_REASONS.get(getattr(error, "kind", type(error).__name__))
+            if reason is None:
+                raise
+        say(f"The warehouse is {reason}: making it anew from the raw store")
+        _remove_warehouse(settings)
+        return _sync(settings, runner, say, whole=whole)
+
+
+def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synced:
+    store = RawStore(str(settings.raw_dir))
+    if read_state(settings).pending_extracts:
+        # Before anything is compared: what waits to be loaded is not missing.
+        say("Loading what an earlier sync left")
+        runner.run(LOAD)
+    requests = 0
+    for _ in range(_DAMAGE_ROUNDS_MOST):
+        damaged = waiting(store)
+        if damaged:
+            of = ", ".join(sorted({f"{each.feed} ({each.folder})" for each in damaged}))
+            say(f"Damaged, set aside, and read again now: {of}")
+        requests += _bring_in(settings, store, runner, say, whole=whole)
+        if not waiting(store):
+            break
+    state = read_state(settings)
+    if state.pending_extracts or not state.is_published:
+        say("Publishing")
+        _publish(settings, store, runner, say)
     return Synced(runs=runner.runs, requests=requests)
 
 
@@ -178,10 +228,6 @@ def _bring_in(settings: Settings, store: RawStore, runner: Runner, say: Say, *, 
     # makes an event's groups old.
     _read_due_events(settings, runner, say, whole=whole)
     return requests
-
-
-def _named(damaged: list[SetAside]) -> str:
-    return ", ".join(sorted({f"{each.feed} ({each.folder})" for each in damaged}))
 
 
 def rebuild(
@@ -245,16 +291,6 @@ def _client(settings: Settings) -> Client:
         retries=settings.request_retries,
         read_seconds=settings.request_timeout_seconds,
     )
-
-
-def _read_or_reset(settings: Settings, say: Say) -> State:
-    """Look into the warehouse; one of another version is made anew from the raw store."""
-    try:
-        return read_state(settings)
-    except OutdatedWarehouseError:
-        say("The warehouse is of another version: making it anew from the raw store")
-        _remove_warehouse(settings)
-        return read_state(settings)
 
 
 def _remove_warehouse(settings: Settings) -> None:
@@ -337,7 +373,9 @@ def _failure(result: dg.ExecuteInProcessResult) -> BaseException:
         while error is not None and error.cause is not None:
             error = error.cause
         if error is not None:
-            failure = RunFailedError(error.message.strip().split(": ", 1)[-1].strip())
+            failure = RunFailedError(
+                error.message.strip().split(": ", 1)[-1].strip(), kind=error.cls_name or ""
+            )
             failure.add_note(stack)
             return failure
     return RunFailedError(f"The run {result.run_id} failed; Dagster's page of it says why.")

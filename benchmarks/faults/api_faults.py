@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
 
 from benchmarks.faults.changes import DELETIONS, GROUPS, LATE, SLOW, change, make_account
@@ -19,8 +20,19 @@ from benchmarks.faults.tally import Tally
 from benchmarks.faults.truth import CHANGING, Tables, differences, published, torn, truth
 from ldt_pipeline.sandbox import ALL_FAULTS, PASSING_FAULTS, Fault, Faults, Sandbox
 
-RUNS_OF_A_FOLDER = 12
+RUNS_OF_A_FOLDER = 10
 _HANG_SECONDS = 1.6
+_TIMES_ASKED_AGAIN = 3
+
+
+class Kind(Enum):
+    """What a client can know under some faults: that they happened, or not even that."""
+
+    PASSING = auto()
+    LYING = auto()
+    BLINDING = auto()
+
+
 _MOST_CHANGES = 10
 _KINDS = (
     *((DELETIONS, SLOW, GROUPS),) * 5,
@@ -53,7 +65,15 @@ def run_folder(
                 change(account, chances, kinds)
             is_hidden = {LATE, DELETIONS} <= set(kinds)
             names = None if number == runs - 1 else CHANGING
-            before = _run(chances, place, before, names, tally, f"{where}, run {number}", is_hidden)
+            before = _run(
+                chances,
+                place,
+                before,
+                names=names,
+                tally=tally,
+                where=f"{where}, run {number}",
+                is_hidden=is_hidden,
+            )
     account.close()
     return tally
 
@@ -62,13 +82,14 @@ def _run(
     chances: random.Random,
     place: Place,
     before: Tables,
+    *,
     names: tuple[str, ...] | None,
     tally: Tally,
     where: str,
     is_hidden: bool,
 ) -> Tables:
     sandbox = place.sandbox
-    name, is_lying = _MIXES[chances.randrange(len(_MIXES))](chances, sandbox)
+    name, kind = _MIXES[chances.randrange(len(_MIXES))](chances, sandbox)
     where = f"{where} ({name})"
     digest, now = place.digest(), truth(sandbox.account)
     sandbox.clear_requests()
@@ -87,10 +108,10 @@ def _run(
         tally.kept += 1
         if place.digest() != digest:
             tally.object_to(where, ["a sync failed and yet the published file changed"])
-    elif is_hidden:
+    elif is_hidden or kind is Kind.BLINDING:
         tally.object_to(where, place.offences())
     else:
-        tally.object_to(where, _offences(place, now, before if is_lying else {}, tally))
+        tally.object_to(where, _offences(place, now, before if kind is Kind.LYING else {}, tally))
     tally.object_to(f"{where}, in peace", place.offences_in_peace(names=names, whole=is_hidden))
     return truth(sandbox.account)
 
@@ -109,14 +130,14 @@ def _offences(place: Place, now: Tables, before: Tables, tally: Tally) -> list[s
     return offences
 
 
-def _passing(chances: random.Random, sandbox: Sandbox) -> tuple[str, bool]:
+def _passing(chances: random.Random, sandbox: Sandbox) -> tuple[str, Kind]:
     """Some faults that a retry gets past."""
-    return _set(chances, sandbox, PASSING_FAULTS), False
+    return _set(chances, sandbox, PASSING_FAULTS), Kind.PASSING
 
 
-def _lying(chances: random.Random, sandbox: Sandbox) -> tuple[str, bool]:
+def _lying(chances: random.Random, sandbox: Sandbox) -> tuple[str, Kind]:
     """Some faults of every kind."""
-    return _set(chances, sandbox, ALL_FAULTS), True
+    return _set(chances, sandbox, ALL_FAULTS), Kind.LYING
 
 
 def _set(chances: random.Random, sandbox: Sandbox, faults: tuple[Fault, ...]) -> str:
@@ -131,14 +152,14 @@ def _set(chances: random.Random, sandbox: Sandbox, faults: tuple[Fault, ...]) ->
     return f"one request in {1 / rate:.0f}: {', '.join(chosen)}"
 
 
-def _revoked(chances: random.Random, sandbox: Sandbox) -> tuple[str, bool]:
+def _revoked(chances: random.Random, sandbox: Sandbox) -> tuple[str, Kind]:
     """The key is revoked in the middle."""
     requests = chances.randrange(25)
     sandbox.revoke_key(sandbox.api_key, after_requests=requests)
-    return f"the key is revoked after {requests} requests", False
+    return f"the key is revoked after {requests} requests", Kind.PASSING
 
 
-def _endless(chances: random.Random, sandbox: Sandbox) -> tuple[str, bool]:
+def _endless(chances: random.Random, sandbox: Sandbox) -> tuple[str, Kind]:
     """From some page on every cursor leads back to where it was met."""
     sandbox.fail_next(
         "looping_cursor",
@@ -146,18 +167,20 @@ def _endless(chances: random.Random, sandbox: Sandbox) -> tuple[str, bool]:
         after_requests=chances.randrange(12),
         path_contains=chances.choice(("", "/participants")),
     )
-    return "cursors that lead back for ever", True
+    return "cursors that lead back for ever", Kind.LYING
 
 
-def _without_totals(chances: random.Random, sandbox: Sandbox) -> tuple[str, bool]:
+def _without_totals(chances: random.Random, sandbox: Sandbox) -> tuple[str, Kind]:
     """Totals fail for a while, or until the end."""
     fault: Fault = chances.choice(("missing_total", "wrong_total"))
     times = chances.choice((1, 3, 100_000))
     sandbox.fail_next(fault, times=times, after_requests=chances.randrange(20))
-    return f"{fault} {times} times", True
+    # As long as no total is stated, nothing tells of a deletion but reading the list whole.
+    is_blind = fault == "missing_total" and times > _TIMES_ASKED_AGAIN
+    return f"{fault} {times} times", Kind.BLINDING if is_blind else Kind.LYING
 
 
-def _dead(chances: random.Random, sandbox: Sandbox) -> tuple[str, bool]:
+def _dead(chances: random.Random, sandbox: Sandbox) -> tuple[str, Kind]:
     """One operation always fails in one way, more often than anybody retries."""
     fault: Fault = chances.choice(("http_503", "html", "truncated", "reset", "broken_json"))
     path = chances.choice(("/participants", "/partners", "/tickets", "/reserved-entries"))
@@ -167,10 +190,10 @@ def _dead(chances: random.Random, sandbox: Sandbox) -> tuple[str, bool]:
         path_contains=path,
         after_requests=chances.randrange(4),
     )
-    return f"{fault} at {path}, again and again", False
+    return f"{fault} at {path}, again and again", Kind.PASSING
 
 
-_MIXES: tuple[Callable[[random.Random, Sandbox], tuple[str, bool]], ...] = (
+_MIXES: tuple[Callable[[random.Random, Sandbox], tuple[str, Kind]], ...] = (
     *(_passing, _passing, _lying, _lying, _lying),
     *(_revoked, _endless, _without_totals, _dead),
 )

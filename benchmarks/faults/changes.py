@@ -36,7 +36,9 @@ def make_account(chances: random.Random, *, participants: int = 180) -> SandboxA
     )
 
 
-def change(account: SandboxAccount, chances: random.Random, kinds: Collection[str]) -> None:
+def change(  # noqa: PLR0912 - a list of what may happen, nothing more
+    account: SandboxAccount, chances: random.Random, kinds: Collection[str]
+) -> None:
     """Change one thing; `kinds` allows what no timestamp tells of."""
     someone = account.random_participant_id(chances)
     group = account.random_group_id(chances)

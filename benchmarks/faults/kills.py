@@ -24,7 +24,7 @@ from benchmarks.faults.tally import Tally
 from benchmarks.faults.truth import CHANGING
 from ldt_pipeline.sandbox import Sandbox
 
-RUNS_OF_A_FOLDER = 15
+RUNS_OF_A_FOLDER = 10
 _MOST_CHANGES = 6
 _LONGEST_STAGE_SECONDS = 1.5
 _MOST_STAGES = 8

@@ -37,8 +37,10 @@ class Tally:
         self.disagreements += other.disagreements
 
     def object_to(self, where: str, offences: Iterable[str]) -> bool:
-        """Note what must not be; says whether there was any."""
+        """Note what must not be, and say it at once; tells whether there was any."""
         found = [f"{where}: {offence}" for offence in offences]
+        for each in found:
+            print(f"    {each}", flush=True)
         self.disagreements += found
         return bool(found)
 

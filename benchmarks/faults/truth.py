@@ -7,6 +7,7 @@ the API serves them, and shares no code with the pipeline.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -145,19 +146,25 @@ def differences(found: Tables, expected: Tables, names: tuple[str, ...] | None =
     return sentences
 
 
-def torn(path: Path) -> list[str]:
-    """Open a published file and say which of its tables disagree with each other."""
+def torn(path: Path, *, hold_seconds: float = 0.0) -> list[str]:
+    """Open a published file and say which of its tables disagree with each other.
+
+    With `hold_seconds` it stays open for so long in the middle.
+    """
     with _open(path) as connection:
-        return [
-            sentence
-            for sentence, query in _WHOLE.items()
-            if connection.execute(query).fetchall() != [(0,)]
-        ]
+        found: list[str] = []
+        for number, (sentence, query) in enumerate(_WHOLE.items()):
+            if hold_seconds and number == 1:
+                time.sleep(hold_seconds)
+            if connection.execute(query).fetchall() != [(0,)]:
+                found.append(sentence)
+        return found
 
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), read_only=True)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

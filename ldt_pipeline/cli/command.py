@@ -27,6 +27,7 @@ _EXPLAINED = frozenset(
         "CommandError",
         "ContractError",
         "DamagedExtractError",
+        "DamagedWarehouseError",
         "OutdatedWarehouseError",
         "QuestionsFileError",
         "RunFailedError",
@@ -135,7 +136,8 @@ def _set_noise(verbose: bool) -> None:
 
     if not verbose:
         warnings.simplefilter("ignore")
-        logging.lastResort = None
+        # Without any handler, logging would write of that itself.
+        logging.getLogger().addHandler(logging.NullHandler())
         for name in ("dagster", "alembic", "urllib3", "asyncio", "aiohttp"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
@@ -162,14 +164,34 @@ def _failure_of(error: BaseException) -> click.ClickException:
         return _Interruption("Interrupted. What was finished is kept; run it again to go on.")
     text = one_line(without_secrets(str(error)))
     if not _EXPLAINED.isdisjoint(ours) and text:
-        return _Failure(text)
+        return _Failure(f"{text} {_of_room(text)}".strip())
     if any(each.__name__ == "IOException" and "duckdb" in each.__module__ for each in kinds):
-        return _Failure(f"DuckDB can't use a file. {text}")
+        return _Failure(f"DuckDB can't use a file. {text} {_of_room(text)}".strip())
+    if any(each.__name__ == "OperationalError" for each in kinds):
+        return _Failure(_of_dagsters_records(text))
     if isinstance(error, OSError) and error.errno is not None:
         return _Failure(_of_system(error))
     return _Failure(
         f"Something unexpected went wrong ({type(error).__name__}). Run it again with --verbose to "
         "see where, and tell the maintainers."
+    )
+
+
+def _of_room(text: str) -> str:
+    """Say what to do where a text of a library tells of a full disk."""
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    is_full = any(os.strerror(number) in text for number in numbers)
+    return _WHAT_TO_DO[errno.ENOSPC] if is_full and "Free some space" not in text else ""
+
+
+def _of_dagsters_records(text: str) -> str:
+    """Explain an error of SQLite, in which Dagster keeps its records."""
+    reasons = ("database or disk is full", "disk I/O error", "readonly database", "unable to open")
+    reason = next((each for each in reasons if each in text), "an error of SQLite")
+    return (
+        f"Dagster's records under LDT_DATA_DIR can't be written ({reason}). See that there is "
+        "space, and that the folder can be written; then run it again: nothing that was finished "
+        "is lost."
     )
 
 

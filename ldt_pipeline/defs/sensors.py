@@ -33,7 +33,7 @@ from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.sync.lock import is_syncing
 from ldt_pipeline.sync.plan import FeedPlan, due_events, plan_feeds
 from ldt_pipeline.sync.state import State, read_state
-from ldt_pipeline.warehouse.connection import WarehouseBusyError
+from ldt_pipeline.warehouse.connection import DamagedWarehouseError, WarehouseBusyError
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 
 POLL_SECONDS = 60
@@ -66,7 +66,7 @@ def poll_sensor(
         state = read_state(storage.settings, wait_seconds=0)
         with api.client() as client:
             plans = plan_feeds(client, storage.raw(), state)
-    except (WarehouseBusyError, OutdatedWarehouseError, ApiError) as error:
+    except (WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError, ApiError) as error:
         return dg.SkipReason(str(error))
     requests = list(_requests(plans, state, storage))
     if not requests:
@@ -90,7 +90,7 @@ def partition_sensor(
         return dg.SkipReason("`ldt sync` is under way.")
     try:
         state = read_state(settings, wait_seconds=0)
-    except (WarehouseBusyError, OutdatedWarehouseError) as error:
+    except (WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError) as error:
         return dg.SkipReason(str(error))
     new_events, new_races = missing_partitions(context.instance, state)
     added = [

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
@@ -42,7 +42,14 @@ class DamagedExtractError(Exception):
     """
 
     def __init__(
-        self, text: str, *, feed: str, folder: str, extract_id: str, reason: str, paths: list[UPath]
+        self,
+        text: str,
+        *,
+        feed: str = "",
+        folder: str = "",
+        extract_id: str = "",
+        reason: str = "",
+        paths: Sequence[UPath] = (),
     ) -> None:
         super().__init__(text)
         self.feed = feed

@@ -19,16 +19,26 @@ from ldt_pipeline.raw import ListTotal, RawStore
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.books import Comparison
 
+_ASKED_AGAIN = 3
+
 
 def compare_with_api(
     client: Client, store: RawStore, connection: duckdb.DuckDBPyConnection, feed: ChangeFeed
 ) -> Comparison:
     """Compare one list with what the warehouse holds: one request, two while the list moves.
 
+    Where the API says nothing of a total that it stated before, it is asked again: without it, a
+    deletion would pass unnoticed.
+
     Raises:
         ApiError: The list could not be asked.
     """
     totals = ask_totals(client, feed)
+    stated = store.total(feed.name)
+    for _ in range(_ASKED_AGAIN):
+        if totals.total is not None or stated is None or stated.total is None:
+            break
+        totals = ask_totals(client, feed)
     whole = books.compare(
         connection,
         feed=feed.name,

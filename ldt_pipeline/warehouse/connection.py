@@ -25,8 +25,22 @@ _logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 3600.0
 
 
+_DAMAGE = (
+    "Corrupt database file",
+    "not a valid DuckDB database file",
+    "Could not read enough bytes",
+    "Failed to deserialize",
+    "does not match database file",
+)
+"""What DuckDB says of a file that was cut, overwritten or flipped: its blocks have checksums."""
+
+
 class WarehouseBusyError(Exception):
     """Another process has kept the warehouse for too long."""
+
+
+class DamagedWarehouseError(Exception):
+    """The warehouse's file is damaged: it has to be made anew from the raw store."""
 
 
 @contextmanager
@@ -38,11 +52,20 @@ def open_warehouse(
     Raises:
         WarehouseBusyError: Another process kept it for longer than `wait_seconds`.
         OutdatedWarehouseError: It was made by another version: rebuild it from raw.
+        DamagedWarehouseError: Its file is damaged, found out now or within the block.
     """
-    with warehouse_lock(path, wait_seconds=wait_seconds), connect(path) as connection:
-        path.chmod(PRIVATE_FILE)  # an older one may have been made for everybody
-        create_or_check(connection)
-        yield connection
+    try:
+        with warehouse_lock(path, wait_seconds=wait_seconds), connect(path) as connection:
+            path.chmod(PRIVATE_FILE)  # an older one may have been made for everybody
+            create_or_check(connection)
+            yield connection
+    except duckdb.Error as error:
+        if any(each in str(error) for each in _DAMAGE):
+            raise DamagedWarehouseError(
+                f"{path} is damaged. `ldt sync` and `ldt rebuild` make it anew from the raw store; "
+                "nothing is lost."
+            ) from None
+        raise
 
 
 @contextmanager
@@ -80,6 +103,8 @@ def connect(path: Path, *, read_only: bool = False) -> Generator[duckdb.DuckDBPy
     try:
         # Without this, dates shift with the machine's zone.
         connection.execute("SET TimeZone = 'UTC'")
+        # A query of some seconds draws a bar to stdout otherwise, terminal or not.
+        connection.execute("SET enable_progress_bar = false")
         # Tables have no order, and keeping one takes memory. Left alone DuckDB takes most of the
         # machine's, where it could write to disk instead.
         connection.execute("SET preserve_insertion_order = false")

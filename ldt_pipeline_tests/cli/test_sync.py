@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -41,6 +42,38 @@ def test_second_sync_is_quiet(synced: Run, folder: Path) -> None:
     assert ran.out.splitlines()[-1].startswith("Nothing new: ")
     assert " read" not in ran.out
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_a_whole_sync_finds_what_no_timestamp_and_no_total_tells_of(tmp_path: Path) -> None:
+    """A row that was committed months late, while another one went."""
+    account = SandboxAccount(30, seed=5, applications=5, history_years=1, events=1)
+    with Sandbox(account) as sandbox:
+        settings = {"LDT_API_KEY": sandbox.api_key, "LDT_API_BASE_URL": sandbox.base_url}
+        assert run_ldt("sync", folder=tmp_path, settings=settings).status == 0
+        account.delete_participant(account.participant_ids()[0])
+        account.insert_late_participant(updated_at=account.now - timedelta(days=60))
+        ran = run_ldt("sync", "--whole", folder=tmp_path, settings=settings)
+        assert (ran.status, ran.err) == (0, "")
+        with duckdb.connect(str(tmp_path / "data" / "ldt.duckdb"), read_only=True) as connection:
+            rows = connection.execute("SELECT participant_id FROM start_list").fetchall()
+        assert sorted(row[0] for row in rows) == sorted(account.participant_ids())
+    account.close()
+
+
+def test_a_disk_that_takes_no_more(synced: Run, folder: Path, settings: dict[str, str]) -> None:
+    """Files may not grow beyond a size: DuckDB, Dagster's SQLite or we notice it first."""
+    path = folder / "data" / "ldt.duckdb"
+    before = path.read_bytes()
+    for size in (1_000, 100_000):
+        limited = (
+            f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+            "from ldt_pipeline.cli import main\n"
+            "main(['sync', '--whole'], prog_name='ldt')"
+        )
+        ran = run_ldt(folder=folder, settings=settings, command=[sys.executable, "-c", limited])
+        assert ran.status == 1
+        assert "space" in ran.sentence
+    assert path.read_bytes() == before
 
 
 def test_key_is_in_no_file(synced: Run, folder: Path, settings: dict[str, str]) -> None:

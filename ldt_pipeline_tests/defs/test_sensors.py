@@ -8,6 +8,11 @@ import pytest
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
+from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw.quarantine import set_aside
+from ldt_pipeline.raw.store import DamagedExtractError
+from ldt_pipeline.settings import load_settings
+from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.tables import TABLES
 
 pytestmark = pytest.mark.slow
@@ -117,3 +122,36 @@ def test_news_of_one_month_is_loaded_and_published_by_automation(synced, account
     for name in ("participants", "start_list", "api_totals", "published"):
         assert ticked.get_num_requested(dg.AssetKey(name)) == 1, name
     assert ticked.total_requested <= len(TABLES) + 2
+
+
+def test_a_poll_beside_a_sync_from_the_command_line_waits_its_turn(synced, account) -> None:
+    account.update_participant(sorted(account.participant_ids())[0], bib_number="9")
+    with sync_lock(load_settings(), lambda _: None):
+        for sensor in (poll_sensor, partition_sensor):
+            assert "`ldt sync` is under way" in tick(sensor, synced).skip_message
+    assert tick(poll_sensor, synced).run_requests
+
+
+def test_a_poll_has_damaged_extracts_read_again(synced, sandbox) -> None:
+    settings = load_settings()
+    store = RawStore(str(settings.raw_dir))
+    for feed in ("participants", "tickets"):
+        (path, *_) = sorted(settings.raw_dir.glob(f"{feed}/*=*/*.ndjson.zst"))
+        path.write_bytes(b"")
+        (manifest,) = (
+            each
+            for each in store.manifests(feed)
+            if each.extract_id == path.name.removesuffix(".ndjson.zst")
+        )
+
+        def read(manifest: Manifest = manifest) -> None:
+            for _ in store.read(manifest, batch_records=1):
+                pass
+
+        with pytest.raises(DamagedExtractError) as raised:
+            read()
+        set_aside(store, raised.value)
+    (fetch,) = tick(poll_sensor, synced).run_requests
+    assert fetch.job_name == "fetch_participants"
+    (event,) = tick(partition_sensor, synced).run_requests
+    assert event.job_name == "read_events"

@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from ldt_pipeline.api.errors import ApiError
-from ldt_pipeline.feeds.catalogue import PARTICIPANTS
+from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, PARTICIPANTS
 from ldt_pipeline.sandbox import Faults, Sandbox, SandboxAccount
 from ldt_pipeline.sync.reconcile import reconcile_whole
 from ldt_pipeline.warehouse.books import quiet_instant
@@ -75,6 +76,34 @@ def test_a_deletion_and_an_arrival_keep_the_total(account: Account, api: OtherAp
     now = datetime.now(UTC).replace(microsecond=0)
     api.put("participants", {**second, "id": "new", "createdAt": now, "updatedAt": now})
     assert_settles(account, api)
+
+
+def test_a_total_that_is_missing_once_hides_no_deletion(
+    api: OtherApi, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ldt_pipeline.sync import compare
+
+    account.sync()
+    with account.client() as client:
+        for feed in CHANGE_FEEDS:
+            with open_warehouse(account.settings.warehouse_path) as connection:
+                compare.keep_total(
+                    account.store, compare.compare_with_api(client, account.store, connection, feed)
+                )
+        asked: list[str] = []
+        real = compare.ask_totals
+
+        def without_total_at_first(client: Any, feed: Any) -> Any:
+            asked.append(feed.name)
+            totals = real(client, feed)
+            return replace(totals, total=None) if len(asked) == 1 else totals
+
+        monkeypatch.setattr(compare, "ask_totals", without_total_at_first)
+        api.delete("participants", api.dataset.live("participants")[0]["id"])
+        with open_warehouse(account.settings.warehouse_path) as connection:
+            found = compare.compare_with_api(client, account.store, connection, PARTICIPANTS)
+    assert not found.agrees
+    assert asked == ["participants"] * 2
 
 
 def test_a_row_that_is_committed_late(account: Account, api: OtherApi) -> None:

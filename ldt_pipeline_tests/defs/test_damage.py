@@ -1,0 +1,121 @@
+"""Damaged files, through real runs: found, set aside, fetched again, and never published half."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ldt_pipeline.definitions import defs
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.quarantine import all_set_aside, waiting
+from ldt_pipeline.runner import RunFailedError, rebuild, sync
+from ldt_pipeline.settings import load_settings
+from ldt_pipeline_tests.defs.conftest import run_sync
+
+pytestmark = pytest.mark.slow
+
+
+def start_list() -> dict[str, str | None]:
+    with duckdb.connect(str(load_settings().published_path), read_only=True) as connection:
+        rows = connection.execute("SELECT participant_id, bib_number FROM start_list").fetchall()
+    assert len({row[0] for row in rows}) == len(rows)
+    return dict(rows)
+
+
+def truth(account) -> dict[str, str | None]:
+    return {
+        each: (account.participant(each) or {}).get("bibNumber") or None
+        for each in account.participant_ids()
+    }
+
+
+def extracts(feed: str) -> list[Path]:
+    return sorted(load_settings().raw_dir.glob(f"{feed}/*=*/*.ndjson.zst"), key=lambda p: p.name)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+@pytest.mark.parametrize("feed", ["participants", "applications", "partners", "tickets"])
+def test_a_damaged_extract_is_fetched_again(synced, account, feed: str) -> None:
+    store = RawStore(str(load_settings().raw_dir))
+    cut(extracts(feed)[0])
+    load_settings().warehouse_path.unlink()
+    said: list[str] = []
+    sync(load_settings(), defs, synced, said.append)
+    assert any("Damaged" in line and feed in line for line in said), said
+    assert [each.feed for each in all_set_aside(store)] == [feed]
+    assert waiting(store) == []
+    assert start_list() == truth(account)
+    before = start_list()
+    rebuild(load_settings(), defs, synced, said.append)
+    assert start_list() == before
+    assert run_sync(synced).was_quiet
+
+
+def test_a_damaged_edit_keeps_the_total_and_is_not_forgotten(synced, account, sandbox) -> None:
+    """Only the extract says that a bib changed: no total tells of it."""
+    from ldt_pipeline.feeds.catalogue import PARTICIPANTS
+    from ldt_pipeline.feeds.changes import fetch_changes
+    from ldt_pipeline_tests.syncing import Account
+
+    someone = sorted(account.participant_ids())[3]
+    account.update_participant(someone, bib_number="LOST")
+    settings = load_settings()
+    store = RawStore(str(settings.raw_dir))
+    reader = Account(settings.data_dir, base_url=sandbox.base_url, api_key=sandbox.api_key)
+    with reader.client() as client:
+        fetch_changes(client, store, PARTICIPANTS)
+    cut(extracts("participants")[-1])
+    run_sync(synced)
+    assert start_list()[someone] == "LOST"
+    assert waiting(store) == []
+
+
+def test_lost_tombstones_and_rosters_are_found_again(synced, account) -> None:
+    gone = sorted(account.participant_ids())[5]
+    account.delete_participant(gone)
+    run_sync(synced)
+    (tombstones,) = extracts("deletions")
+    cut(tombstones)
+    load_settings().warehouse_path.unlink()
+    run_sync(synced)
+    assert gone not in start_list()
+    rebuild(load_settings(), defs, synced, lambda _: None)
+    assert gone not in start_list()
+    assert start_list() == truth(account)
+
+
+def test_a_rebuild_of_damaged_data_publishes_nothing(synced, account) -> None:
+    published = load_settings().published_path
+    before = published.read_bytes()
+    cut(extracts("participants")[0])
+    with pytest.raises(RunFailedError, match="damaged and have to be read again"):
+        rebuild(load_settings(), defs, synced, lambda _: None)
+    assert published.read_bytes() == before
+    run_sync(synced)
+    assert start_list() == truth(account)
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "cut", "overwritten", "earlier version"])
+def test_a_warehouse_is_made_anew_from_raw(synced, account, sandbox, damage: str) -> None:
+    path = load_settings().warehouse_path
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "earlier version":
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("UPDATE ops.about SET fingerprint = 'earlier'")
+    else:
+        noise = random.Random(1).randbytes(len(content))
+        path.write_bytes({"empty": b"", "cut": content[:-5000], "overwritten": noise}[damage])
+    account.update_participant(sorted(account.participant_ids())[0], bib_number="9")
+    sandbox.clear_requests()
+    run_sync(synced)
+    assert start_list() == truth(account)
+    rosters = [each for each in sandbox.requests if "/races/" in each.path]
+    assert not rosters, "what waits to be loaded is not missing"
