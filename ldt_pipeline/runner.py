@@ -31,12 +31,12 @@ from ldt_pipeline.defs.partitions import (
     clamp_months,
     contiguous_ranges,
 )
-from ldt_pipeline.defs.sensors import missing_partitions, range_tags
+from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.compare import compare_with_api, compare_with_raw
-from ldt_pipeline.sync.plan import due_events, plan_feeds
+from ldt_pipeline.sync.plan import plan_feeds
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.books import note_comparison
 from ldt_pipeline.warehouse.connection import open_warehouse, warehouse_lock
@@ -228,7 +228,7 @@ def _read_due_events(
     settings: Settings, instance: dg.DagsterInstance, runner: Runner, state: State, say: Say
 ) -> None:
     _add_partitions(instance, state)
-    due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
+    due = due_keys(settings, state)
     ranges = contiguous_ranges(due, list(instance.get_dynamic_partitions(EVENT_KEYS)))
     for first, last in ranges:
         say("Reading reserved entries and tickets")
