@@ -33,14 +33,14 @@ from ldt_pipeline.defs.partitions import (
     clamp_months,
     contiguous_ranges,
 )
-from ldt_pipeline.defs.sensors import missing_partitions, range_tags
+from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.compare import compare_with_api, compare_with_raw
 from ldt_pipeline.sync.lock import sync_lock
-from ldt_pipeline.sync.plan import due_events, plan_feeds
+from ldt_pipeline.sync.plan import plan_feeds
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.books import note_comparison
 from ldt_pipeline.warehouse.connection import (
@@ -304,9 +304,7 @@ def _read_due_events(settings: Settings, runner: Runner, say: Say, *, whole: boo
     state = read_state(settings)
     instance = runner.instance
     _add_partitions(instance, state)
-    due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
-    if whole:
-        due = [event.event_id for event in state.events]
+    due = due_keys(settings, state, whole=whole)
     ranges = contiguous_ranges(due, list(instance.get_dynamic_partitions(EVENT_KEYS)))
     for first, last in ranges:
         say("Reading reserved entries and tickets")

@@ -7,12 +7,14 @@ record but its id and its last change, which the walk counts by.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from ldt_pipeline.api.errors import ResponseFormatError
+from ldt_pipeline.api.errors import ResponseFormatError, ResponseTooLargeError
+from ldt_pipeline.api.limits import NESTING_MOST, RECORD_BYTES_MOST
 from ldt_pipeline.instants import parse_instant
 
 
@@ -49,6 +51,8 @@ _PAGE = msgspec.json.Decoder(_PageEnvelope)
 _LIST = msgspec.json.Decoder(_ListEnvelope)
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _KEY = msgspec.json.Decoder(_Key)
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
 _ENVELOPE_OF_ONE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -57,14 +61,17 @@ def parse_page(body: bytes, *, where: str, server_time: dt.datetime | None) -> P
 
     Raises:
         ResponseFormatError: It is not one.
+        ResponseTooLargeError: One of its records is beyond the limits.
     """
     try:
         envelope = _PAGE.decode(body)
+    except RecursionError:
+        raise _too_deep(where) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _format_error(where, body, error) from None
     info = envelope.page or _PageInfo()
     return Page(
-        records=[one_line(bytes(record)) for record in envelope.data],
+        records=[_within_limits(one_line(bytes(record)), where) for record in envelope.data],
         total=_whole_number(info.total_results),
         next_cursor=_cursor(info.next),
         server_time=server_time,
@@ -96,13 +103,16 @@ def parse_record(body: bytes, *, where: str, server_time: dt.datetime | None) ->
 
     Raises:
         ResponseFormatError: It is not a JSON object.
+        ResponseTooLargeError: It is beyond the limits.
     """
     try:
         members = _ENVELOPE_OF_ONE.decode(body)
         if "id" not in members and "data" in members:
             _ENVELOPE_OF_ONE.decode(members["data"])
-            return one_line(bytes(members["data"]))
-        return one_line(body)
+            return _within_limits(one_line(bytes(members["data"])), where)
+        return _within_limits(one_line(body), where)
+    except RecursionError:
+        raise _too_deep(where) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _format_error(where, body, error) from None
 
@@ -127,6 +137,34 @@ def one_line(record: bytes) -> bytes:
     if b"\n" in record or b"\r" in record:
         record = record.replace(b"\r", b" ").replace(b"\n", b" ")
     return record.strip()
+
+
+def _within_limits(record: bytes, where: str) -> bytes:
+    if len(record) > RECORD_BYTES_MOST:
+        raise ResponseTooLargeError(
+            f"GET {where} gave a record of {len(record) / 1024**2:.0f} MB, where "
+            f"{RECORD_BYTES_MOST // 1024**2} MB are the most that is taken: nothing of that answer "
+            "was stored. Tell your contact at Let's Do This."
+        )
+    # Counting costs next to nothing, and settles it for every usual record.
+    if record.count(b"[") + record.count(b"{") > NESTING_MOST and _depth(record) > NESTING_MOST:
+        raise _too_deep(where)
+    return record
+
+
+def _depth(record: bytes) -> int:
+    depth = deepest = 0
+    for mark in _BRACKETS.findall(_STRINGS.sub(b"", record)):
+        depth += 1 if mark in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _too_deep(where: str) -> ResponseTooLargeError:
+    return ResponseTooLargeError(
+        f"GET {where} gave a record whose values lie more than {NESTING_MOST} levels deep in one "
+        "another: nothing of that answer was stored. Tell your contact at Let's Do This."
+    )
 
 
 def _whole_number(value: float | str | None) -> int | None:

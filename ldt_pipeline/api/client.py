@@ -33,9 +33,11 @@ from ldt_pipeline.api.errors import (
     NotFoundError,
     RateLimitedError,
     ResponseFormatError,
+    ResponseTooLargeError,
     ServerError,
 )
 from ldt_pipeline.api.keys import expiry_of, refuse_expired
+from ldt_pipeline.api.limits import ANSWER_BYTES_MOST, ID_CHARACTERS_MOST
 
 _logger = logging.getLogger(__name__)
 
@@ -191,8 +193,7 @@ class Client:
             raise ValueError(f"{operation.name} has no parameter {', '.join(unknown)}.")
         refuse_expired(self._expires_at)
         where = self._describe(operation, record_id)
-        if operation.takes_id and record_id in ("", ".", ".."):
-            # On the way such a piece of a path vanishes, and another list would answer.
+        if operation.takes_id and not _is_askable(record_id or ""):
             raise NotFoundError(f"The API has nothing at GET {where}: this is no id.")
         path = operation.path.replace("{id}", quote(record_id or "", safe=""))
         url = self.base_url + path
@@ -202,7 +203,7 @@ class Client:
             is_unreachable = False
             try:
                 received = self._send(url, parameters)
-                error = _error_of_status(received.status, where)
+                error = _error_of(received, where)
                 if error is None:
                     return parse(received.body, where=where, server_time=received.server_time)
             except requests.exceptions.SSLError as failure:
@@ -252,8 +253,9 @@ class Client:
             )
             try:
                 raw = cast("BaseHTTPResponse", response.raw)
-                # One read of everything: requests' own `.content` reads in pieces of 10 KB.
-                body = raw.read(decode_content=True)
+                # One read of everything: requests' own `.content` reads in pieces of 10 KB. It ends
+                # where the limit is passed, however much a few packed bytes would unpack to.
+                body = raw.read(ANSWER_BYTES_MOST + 1, decode_content=True)
             finally:
                 response.close()
         return _Received(
@@ -271,6 +273,23 @@ class Client:
             else "…"
         )
         return operation.path.replace("{id}", shown)
+
+
+def _is_askable(record_id: str) -> bool:
+    """Whether an id can be a piece of a path."""
+    # Dots, and nothing at all, vanish from a path on the way: another list would answer.
+    return record_id not in ("", ".", "..") and len(record_id) <= ID_CHARACTERS_MOST
+
+
+def _error_of(received: _Received, where: str) -> ApiError | None:
+    error = _error_of_status(received.status, where)
+    if error is not None or len(received.body) <= ANSWER_BYTES_MOST:
+        return error
+    return ResponseTooLargeError(
+        f"GET {where} gave more than {ANSWER_BYTES_MOST // 1024**2} MB, once unpacked, which no "
+        "list of this API should: it was not read to its end, and nothing of it was stored. Check "
+        "LDT_API_BASE_URL, and tell your contact at Let's Do This."
+    )
 
 
 def _is_unreachable(failure: BaseException | None) -> bool:
@@ -296,9 +315,8 @@ def _cause(failure: Exception) -> str:
 
 
 def _is_worth_retrying(error: ApiError) -> bool:
-    return isinstance(
-        error, RateLimitedError | ServerError | ConnectionFailedError | ResponseFormatError
-    )
+    kinds = RateLimitedError | ServerError | ConnectionFailedError | ResponseFormatError
+    return isinstance(error, kinds) and not isinstance(error, ResponseTooLargeError)
 
 
 def _error_of_status(status: int, where: str) -> ApiError | None:

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import requests
 
+from ldt_pipeline.api.limits import DOCUMENT_BYTES_MOST
 from ldt_pipeline.api.openapi import ContractError
 
 _SECONDS = 30.0
-_BYTES_MOST = 20 * 1024 * 1024
+_BYTES_MOST = DOCUMENT_BYTES_MOST
 _PIECE = 64 * 1024
 
 

@@ -40,5 +40,9 @@ class ResponseFormatError(ApiError):
     """The API answered with something that is not what its reference describes."""
 
 
+class ResponseTooLargeError(ResponseFormatError):
+    """The API answered with more than is believed (see `limits.py`). Never retried."""
+
+
 class IncompleteWalkError(ApiError):
     """A list could not be read completely: what was seen never agreed with its total."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from ldt_pipeline.cli.text import one_line, without_secrets
+from ldt_pipeline.cli.text import lines_of, one_line, without_secrets
 
 _VERBOSE = "ldt_pipeline.verbose"
 
@@ -153,7 +153,9 @@ def _explaining(*, verbose: bool) -> Generator[None]:
             raise
         failure = _failure_of(error)
         if verbose:
-            click.echo(without_secrets("".join(traceback.format_exception(error))), err=True)
+            click.echo(
+                lines_of(without_secrets("".join(traceback.format_exception(error)))), err=True
+            )
         raise failure from None
 
 

@@ -20,14 +20,16 @@ import click
 
 from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.published import Rows
-from ldt_pipeline.cli.text import clean, terminal_width, text_table
+from ldt_pipeline.cli.text import clean, escape_unprintable, terminal_width, text_table
 from ldt_pipeline.instants import format_instant
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula, which can send its neighbours away."""
+_FORMULA = re.compile(r"(^|[;|\t\r\n])([\s\ufffd\u200c\u200d]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet takes a text for a formula, which can send its neighbours away: at the start,
+and, in countries where lists are separated by other marks than commas, after one of those. Some
+skip blanks and what can't be seen, and some take the wide forms of the signs."""
 
-# JSON lets these stand as they are, but a terminal obeys some of them.
-_NOT_FOR_TERMINALS = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_TELEPHONE = re.compile(r"\+[0-9][0-9 ().]*")
+"""What begins with a plus and is no formula: it names no function, no cell and no other file."""
 
 _ROWS_AT_ONCE = 2_000
 
@@ -60,15 +62,19 @@ def write(rows: Rows, *, to_format: str, out: Path | None) -> None:
         return
     # Bytes, as both formats are UTF-8 with line ends of their own, whatever the terminal says.
     stream = sys.stdout.buffer
-    for text in pieces(rows, to_format, is_terminal=sys.stdout.isatty()):
+    for text in pieces(rows, to_format):
         stream.write(text.encode())
     stream.flush()
 
 
-def pieces(rows: Rows, to_format: str, *, is_terminal: bool = False) -> Iterator[str]:
-    """Give rows in a format, piece by piece."""
+def pieces(rows: Rows, to_format: str) -> Iterator[str]:
+    """Give rows in a format, piece by piece.
+
+    In CSV a row is one line: line breaks in a text become blanks, and control characters a mark.
+    JSON gives every text back as it was.
+    """
     if to_format == "csv":
-        return _csv_pieces(rows, is_terminal=is_terminal)
+        return _csv_pieces(rows)
     if to_format == "json":
         return _json_pieces(rows)
     return (f"{line}\n" for line in table_lines(rows, width=terminal_width()))
@@ -100,16 +106,21 @@ def table_lines(rows: Rows, *, width: int, most: int | None = None) -> Iterator[
 
 
 def defuse(text: str) -> str:
-    """Keep a spreadsheet from taking a text for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    """Keep a spreadsheet from taking a text, or a part of it, for a formula: by an apostrophe.
+
+    Telephone numbers such as +44 7700 900123 stay as they are.
+    """
+    if _TELEPHONE.fullmatch(text):
+        return text
+    return _FORMULA.sub(r"\1'\2", text)
 
 
-def _csv_pieces(rows: Rows, *, is_terminal: bool) -> Iterator[str]:
+def _csv_pieces(rows: Rows) -> Iterator[str]:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)  # quotes and CR LF as RFC 4180 has them
     writer.writerow(rows.columns)
     for number, row in enumerate(rows.rows, start=1):
-        writer.writerow([_for_csv(value, is_terminal=is_terminal) for value in row])
+        writer.writerow([_for_csv(value) for value in row])
         if number % _ROWS_AT_ONCE == 0:
             yield buffer.getvalue()
             buffer.seek(0)
@@ -121,18 +132,17 @@ def _json_pieces(rows: Rows) -> Iterator[str]:
     yield "["
     for number, row in enumerate(rows.rows):
         record = {name: _for_json(value) for name, value in zip(rows.columns, row, strict=True)}
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
-        text = _NOT_FOR_TERMINALS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+        text = escape_unprintable(json.dumps(record, ensure_ascii=False, allow_nan=False))
         yield f"{',' if number else ''}\n{text}"
     yield "\n]\n"
 
 
-def _for_csv(value: Any, *, is_terminal: bool) -> str:
+def _for_csv(value: Any) -> str:
     match value:
         case None:
             return ""
         case str():
-            return defuse(clean(value) if is_terminal else value)
+            return defuse(clean(value))
         case bool():
             return "true" if value else "false"
         case dt.datetime():

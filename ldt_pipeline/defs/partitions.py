@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
+from urllib.parse import unquote
 
 import dagster as dg
 
@@ -13,6 +15,39 @@ EVENT_KEYS = "event_id"
 RACE_KEYS = "race_id"
 EVENTS = dg.DynamicPartitionsDefinition(name=EVENT_KEYS)
 RACES = dg.DynamicPartitionsDefinition(name=RACE_KEYS)
+
+_SPECIAL = frozenset('%"*,[]|')
+_DOTS = re.compile(r"\.{3,}")
+_BLANKS_AROUND = re.compile(r"^ +| +$")
+
+
+def key_of(record_id: str) -> str:
+    """Give the partition key of an event or race: its id, but for characters that can't be in one.
+
+    Dagster refuses `...` and some control characters, and its pages give brackets, commas and
+    others a meaning. Those are written as in an address (`%0A`), and so is `%`: each id has a key
+    of its own, and an ordinary id is its own key.
+    """
+    if record_id.isalnum():
+        return record_id
+    escaped = "".join(_escaped(each) if _is_special(each) else each for each in record_id)
+    for pattern, place in ((_DOTS, "%2E"), (_BLANKS_AROUND, "%20")):
+        escaped = pattern.sub(lambda found, place=place: place * len(found[0]), escaped)
+    return escaped
+
+
+def id_of(key: str) -> str:
+    """Give the id of the event or race that a partition key stands for."""
+    return unquote(key, errors="surrogatepass")
+
+
+def _is_special(character: str) -> bool:
+    # Not printable are controls, marks that turn text around, halves of characters, odd blanks.
+    return character in _SPECIAL or not character.isprintable()
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogatepass"))
 
 
 def months(settings: Settings) -> dg.MonthlyPartitionsDefinition:

@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
-from ldt_pipeline.defs.partitions import EVENTS, RACES, months
+from ldt_pipeline.defs.partitions import EVENTS, RACES, id_of, key_of, months
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.feeds.catalogue import (
     APPLICATIONS,
@@ -119,14 +119,15 @@ def snapshot_asset(feed: Feed) -> dg.AssetsDefinition:
     )
     def raw_snapshot(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
         with api.client() as client:
-            snapshots = fetch_snapshots(client, storage.raw(), feed, context.partition_keys)
+            event_ids = [id_of(key) for key in context.partition_keys]
+            snapshots = fetch_snapshots(client, storage.raw(), feed, event_ids)
         for event_id, manifest in snapshots.items():
             context.add_asset_metadata(
                 {
                     "dagster/partition_row_count": manifest.records if manifest else 0,
                     "known_to_the_api": manifest is not None,
                 },
-                partition_key=event_id,
+                partition_key=key_of(event_id),
             )
 
     return raw_snapshot
@@ -157,7 +158,7 @@ def roster_asset(
     def raw_roster(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
         with api.client() as client:
             for key in context.partition_keys:
-                result = reconcile_roster(client, storage.raw(), storage.settings, feed, key)
+                result = reconcile_roster(client, storage.raw(), storage.settings, feed, id_of(key))
                 context.add_asset_metadata(
                     {
                         "dagster/partition_row_count": sum(each.records for each in result.rosters),
@@ -236,7 +237,7 @@ def _report_rosters(
 def _roster_materialization(manifest: Manifest) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=f"raw_{manifest.feed}",
-        partition=manifest.partition,
+        partition=key_of(manifest.partition),
         metadata={"dagster/partition_row_count": manifest.records},
     )
 

@@ -27,9 +27,11 @@ from ldt_pipeline.defs.partitions import (
     RACES,
     clamp_months,
     contiguous_ranges,
+    key_of,
 )
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.lock import is_syncing
 from ldt_pipeline.sync.plan import FeedPlan, due_events, plan_feeds
 from ldt_pipeline.sync.state import State, read_state
@@ -100,7 +102,7 @@ def partition_sensor(
     ]
     requests: list[dg.RunRequest] = []
     if settings.api_key is not None and not _is_running(context.instance, READ_EVENTS):
-        due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
+        due = due_keys(settings, state)
         existing = [*context.instance.get_dynamic_partitions(EVENT_KEYS), *new_events]
         requests = [
             dg.RunRequest(job_name=READ_EVENTS, tags=range_tags(first, last))
@@ -112,13 +114,24 @@ def partition_sensor(
 
 
 def missing_partitions(instance: dg.DagsterInstance, state: State) -> tuple[list[str], list[str]]:
-    """Give the events and the races that we know and that have no partition yet."""
+    """Give the keys of the events and races that we know and that have no partition yet."""
     events = set(instance.get_dynamic_partitions(EVENT_KEYS))
     races = set(instance.get_dynamic_partitions(RACE_KEYS))
     return (
-        [event.event_id for event in state.events if event.event_id not in events],
-        [race_id for race_id in state.races if race_id not in races],
+        [key for event in state.events if (key := key_of(event.event_id)) not in events],
+        [key for race_id in state.races if (key := key_of(race_id)) not in races],
     )
+
+
+def due_keys(settings: Settings, state: State, *, whole: bool = False) -> list[str]:
+    """Give the partition keys of the events whose groups and tickets are to be read.
+
+    `whole` gives all of them.
+    """
+    if whole:
+        return [key_of(event.event_id) for event in state.events]
+    due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
+    return [key_of(event_id) for event_id in due]
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

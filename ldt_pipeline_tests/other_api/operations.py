@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from ldt_pipeline_tests.other_api.dataset import Dataset, Record
 from ldt_pipeline_tests.other_api.paging import BadRequestError, Pager
@@ -101,7 +102,7 @@ class Operations:
                 unknown = set(query) - params
                 if unknown and self._readings.strict_params:
                     raise BadRequestError(f"Unknown parameters: {', '.join(sorted(unknown))}.")
-                record_id = match.groupdict().get("id", "")
+                record_id = unquote(match.groupdict().get("id", ""))
                 return answer(Request(record_id=record_id, query=query, body=body))
         raise NotFoundError(f"{method} {path} is not there.")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ldt_pipeline_tests.other_api.dataset import Dataset, Record
 from ldt_pipeline_tests.other_api.operations import NotFoundError, Operations
@@ -96,7 +96,7 @@ class OtherApi:
     ) -> tuple[int, Any]:
         """Give status and JSON value for a request, and log it."""
         parts = urlsplit(target)
-        path = unquote(parts.path).removeprefix(_PREFIX)
+        path = parts.path.removeprefix(_PREFIX)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         try:
             if headers.get("Authorization") != f"Bearer {self.api_key}":
