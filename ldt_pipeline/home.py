@@ -53,6 +53,12 @@ def home_folder() -> Path:
     return load_settings().data_dir / "dagster"
 
 
+def records_folder() -> Path:
+    """Give the folder that Dagster's own records lie in, be it ours or that of DAGSTER_HOME."""
+    home = os.environ.get("DAGSTER_HOME")
+    return Path(home) if home else home_folder()
+
+
 def open_instance() -> DagsterInstance:
     """Open Dagster's instance: the one of DAGSTER_HOME where it is set, else the one of the data.
 

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     event_ids: Annotated[tuple[str, ...], NoDecode] = ()
     event_refresh_minutes: int = Field(default=60, ge=0)
     questions_file: Path | None = None
+    retention_days: int | None = Field(default=None, ge=1)
+    deleted_retention_days: int = Field(default=30, ge=0)
 
     @field_validator("api_key")
     @classmethod
@@ -103,6 +105,11 @@ class Settings(BaseSettings):
     def exports_dir(self) -> Path:
         """Where exports go."""
         return self.data_dir / "exports"
+
+    @property
+    def ledger_dir(self) -> Path:
+        """Where it is written down who received which export."""
+        return self.data_dir / "ledger"
 
     def require_api_key(self) -> str:
         """Give the key.

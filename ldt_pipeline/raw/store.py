@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 from urllib.parse import quote
 
@@ -19,11 +21,12 @@ import zstandard
 from upath import UPath
 
 from ldt_pipeline.instants import now
-from ldt_pipeline.raw.files import durable_file, write_durably
-from ldt_pipeline.raw.manifests import ListTotal, Manifest, Walk
+from ldt_pipeline.raw.files import durable_file, hold, write_durably
+from ldt_pipeline.raw.generations import base_of, newest_generations, next_generation
+from ldt_pipeline.raw.manifests import ListTotal, Manifest, Part, Walk
 
-_DATA_SUFFIX = ".ndjson.zst"
-_MANIFEST_SUFFIX = ".manifest.json"
+DATA_SUFFIX = ".ndjson.zst"
+MANIFEST_SUFFIX = ".manifest.json"
 _WALKS = "walks"
 _TOTAL = "total.json"
 _FOLDER_NAME_MOST = 150
@@ -42,14 +45,18 @@ class ExtractWriter:
         self._folder = folder
         self._manifest = manifest
         self._files = ExitStack()
+        # Until the manifest is there, the file alone must not pass for one that a kill left.
+        self._held = ExitStack()
         self._file = self._files.enter_context(durable_file(folder / _data_name(manifest)))
+        if isinstance(folder, Path):
+            self._held.callback(os.close, hold(self._file.fileno()))
         self._hashing = _HashingFile(self._file)
         self._stream = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).stream_writer(
             cast("BinaryIO", self._hashing), closefd=False
         )
         self._records = 0
-        self._oldest: dt.datetime | None = None
-        self._newest: dt.datetime | None = None
+        self._oldest = manifest.oldest_updated_at
+        self._newest = manifest.newest_updated_at
 
     @property
     def extract_id(self) -> str:
@@ -76,12 +83,13 @@ class ExtractWriter:
             oldest_updated_at=self._oldest,
             newest_updated_at=self._newest,
         )
-        write_durably(self._folder / _manifest_name(manifest), _encode(manifest))
+        with self._held:
+            write_durably(self._folder / _manifest_name(manifest), _encode(manifest))
         return manifest
 
     def abandon(self, error: BaseException) -> None:
         """Take away what was written."""
-        with suppress(type(error)):  # the block that wrote the file raises it again
+        with self._held, suppress(type(error)):  # the block that wrote the file raises it again
             self._files.__exit__(type(error), error, error.__traceback__)
 
 
@@ -114,9 +122,20 @@ class RawStore:
         )
         return ExtractWriter(self._folder(manifest), manifest)
 
+    def rewriter(self, manifest: Manifest) -> ExtractWriter:
+        """Begin an extract that takes the place of another one when it is committed.
+
+        It is for the same records, line by line: each may be put differently, none may go. The
+        other one stays on the disk until it is deleted with `leftovers.remove_superseded`.
+        """
+        replacing = msgspec.structs.replace(
+            manifest, extract_id=next_generation(manifest.extract_id), records=0, bytes=0, sha256=""
+        )
+        return ExtractWriter(self._folder(replacing), replacing)
+
     def extract_ids(self, feed: str | None = None) -> set[str]:
         """Give the ids of every extract that counts, by listing alone."""
-        return {path.name.removesuffix(_MANIFEST_SUFFIX) for path in self._manifest_paths(feed)}
+        return {path.name.removesuffix(MANIFEST_SUFFIX) for path in self._manifest_paths(feed)}
 
     def manifests(
         self, feed: str | None = None, *, without: set[str] | None = None
@@ -128,7 +147,7 @@ class RawStore:
         found = [
             _decode(path, Manifest)
             for path in self._manifest_paths(feed)
-            if path.name.removesuffix(_MANIFEST_SUFFIX) not in (without or ())
+            if path.name.removesuffix(MANIFEST_SUFFIX) not in (without or ())
         ]
         return sorted(found, key=lambda each: (each.extracted_at, each.extract_id))
 
@@ -140,6 +159,10 @@ class RawStore:
                 records; batches given before the error must not be used.
         """
         path = self._folder(manifest) / _data_name(manifest)
+        if not path.exists():
+            # It may have been rewritten, line by line, since its manifest was read.
+            manifest = self._successor(manifest) or manifest
+            path = self._folder(manifest) / _data_name(manifest)
         count = 0
         hashing = None
         try:
@@ -191,12 +214,63 @@ class RawStore:
     def has_partition(self, feed: str, partition_key: str, partition: str) -> bool:
         """Whether a partition holds any extract."""
         folder = self._partition_folder(feed, partition_key, partition)
-        return folder.exists() and any(True for _ in folder.glob(f"*{_MANIFEST_SUFFIX}"))
+        return folder.exists() and any(True for _ in folder.glob(f"*{MANIFEST_SUFFIX}"))
+
+    def read_parts(
+        self, manifest: Manifest, *, batch_records: int
+    ) -> Iterator[tuple[Part, int, list[bytes]]]:
+        """Give an extract's records in batches, each with what they are known by.
+
+        That is the extract itself or the part of it that they were compacted from, and how many
+        lines stand before them there. A blank line is a record that was dropped.
+
+        Raises:
+            DamagedExtractError: As for `read`.
+        """
+        origins = iter(manifest.origins)
+        origin = next(origins)
+        before = 0
+        for batch in self.read(manifest, batch_records=batch_records):
+            start = 0
+            while start < len(batch):
+                while before >= origin.records:
+                    following = next(origins, None)
+                    if following is None:
+                        raise self._damaged(manifest, "it holds more records than its parts")
+                    origin, before = following, 0
+                end = min(len(batch), start + origin.records - before)
+                yield origin, before, batch[start:end]
+                before += end - start
+                start = end
+
+    def all_manifest_paths(self) -> list[UPath]:
+        """Give the paths of all manifests, those of replaced extracts too."""
+        if not self.root.exists():
+            return []
+        return list(self.root.glob(f"*/*=*/*{MANIFEST_SUFFIX}"))
 
     def _manifest_paths(self, feed: str | None) -> Iterator[UPath]:
         if not self.root.exists():
             return
-        yield from self.root.glob(f"{feed or '*'}/*=*/*{_MANIFEST_SUFFIX}")
+        paths = {
+            path.name.removesuffix(MANIFEST_SUFFIX): path
+            for path in self.root.glob(f"{feed or '*'}/*=*/*{MANIFEST_SUFFIX}")
+        }
+        for extract_id in newest_generations(paths).values():
+            yield paths[extract_id]
+
+    def _successor(self, manifest: Manifest) -> Manifest | None:
+        """Give the newest generation of an extract, where there is a newer one."""
+        folder = self._folder(manifest)
+        base = base_of(manifest.extract_id)
+        found = [
+            path.name.removesuffix(MANIFEST_SUFFIX)
+            for path in folder.glob(f"{base}.*{MANIFEST_SUFFIX}")
+        ]
+        newest = newest_generations(found).get(base, manifest.extract_id)
+        if newest == manifest.extract_id:
+            return None
+        return _decode(folder / f"{newest}{MANIFEST_SUFFIX}", Manifest)
 
     def _folder(self, manifest: Manifest) -> UPath:
         return self._partition_folder(manifest.feed, manifest.partition_key, manifest.partition)
@@ -219,6 +293,12 @@ class RawStore:
 def new_id(moment: dt.datetime | None = None) -> str:
     """Give an id that sorts by time and is never given twice."""
     return f"{(moment or now()).astimezone(dt.UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
+
+
+def record_hash(record: bytes) -> int:
+    """Give the hash that a version of a record is known by: 64 bits, signed."""
+    digest = hashlib.blake2b(record, digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 class _HashingFile:
@@ -259,11 +339,11 @@ def _batches(file: _HashingFile, batch_records: int) -> Iterator[list[bytes]]:
 
 
 def _data_name(manifest: Manifest) -> str:
-    return manifest.extract_id + _DATA_SUFFIX
+    return manifest.extract_id + DATA_SUFFIX
 
 
 def _manifest_name(manifest: Manifest) -> str:
-    return manifest.extract_id + _MANIFEST_SUFFIX
+    return manifest.extract_id + MANIFEST_SUFFIX
 
 
 def _encode(value: Manifest | Walk | ListTotal) -> bytes:
