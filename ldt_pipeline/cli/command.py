@@ -27,6 +27,7 @@ _EXPLAINED = frozenset(
         "CommandError",
         "ContractError",
         "DamagedExtractError",
+        "NotCompactedError",
         "OutdatedWarehouseError",
         "QuestionsFileError",
         "RunFailedError",

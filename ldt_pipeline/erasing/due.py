@@ -128,14 +128,8 @@ def _before(
 
 def _unfinished(connection: duckdb.DuckDBPyConnection, store: RawStore) -> int:
     """Count what an erasure that was killed left, and what was restored although it is replaced."""
-    packed = {
-        row[0]
-        for row in connection.execute(
-            "SELECT extract_id FROM ops.load_log WHERE pack IS NOT NULL"
-        ).fetchall()
-    }
     return (
         len(store.extract_ids(ERASURES) - loaded_ids(connection))
         + len(superseded(store))
-        + (len(store.extract_ids() & packed) if packed else 0)
+        + len(store.replaced_manifest_paths())
     )

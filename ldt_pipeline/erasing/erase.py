@@ -32,8 +32,8 @@ from ldt_pipeline.instants import now
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
 from ldt_pipeline.raw.generations import base_of
-from ldt_pipeline.raw.leftovers import remove_abandoned, remove_extract, remove_superseded
-from ldt_pipeline.raw.store import MANIFEST_SUFFIX
+from ldt_pipeline.raw.leftovers import remove_abandoned, remove_superseded
+from ldt_pipeline.raw.packing import finish as finish_compacting
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import connect, warehouse_lock
@@ -179,6 +179,7 @@ def _ids_of(subjects: Collection[Subject], entity: str) -> set[str]:
 
 def _clear_leftovers(settings: Settings, store: RawStore) -> None:
     """Take away what doesn't count: whoever looks for a person must not find one there."""
+    finish_compacting(store)
     remove_superseded(store)
     remove_abandoned(settings.raw_dir)
     remove_abandoned(settings.exports_dir)
@@ -189,16 +190,6 @@ def _clear_leftovers(settings: Settings, store: RawStore) -> None:
     spilled = settings.warehouse_path.with_name(settings.warehouse_path.name + ".tmp")
     for path in spilled.glob("*") if spilled.exists() else ():
         path.unlink()
-    with _books(settings.warehouse_path) as connection:
-        packed = set[str]()
-        if connection is not None:
-            rows = connection.execute(
-                "SELECT extract_id FROM ops.load_log WHERE pack IS NOT NULL"
-            ).fetchall()
-            packed = {row[0] for row in rows}
-    for path in store.all_manifest_paths() if packed else ():
-        if path.name.removesuffix(MANIFEST_SUFFIX) in packed:
-            remove_extract(path)
 
 
 def _settle_warehouse(

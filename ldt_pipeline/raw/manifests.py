@@ -49,6 +49,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The operation and the parameters that were asked; never the key."""
     parts: tuple[Part, ...] = ()
     """What a compacted extract was made from; empty for all others."""
+    replaces: tuple[str, ...] = ()
+    """The ids of the extracts that a compacted one takes the place of; compacted ones, too."""
 
     @property
     def origins(self) -> tuple[Part, ...]:

@@ -10,8 +10,9 @@ import datetime as dt
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 from urllib.parse import quote
@@ -27,6 +28,8 @@ from ldt_pipeline.raw.manifests import ListTotal, Manifest, Part, Walk
 
 DATA_SUFFIX = ".ndjson.zst"
 MANIFEST_SUFFIX = ".manifest.json"
+PACK_SUFFIX = "-pack"
+"""How ids of compacted extracts end (before their generation)."""
 _WALKS = "walks"
 _TOTAL = "total.json"
 _FOLDER_NAME_MOST = 150
@@ -73,19 +76,32 @@ class ExtractWriter:
 
     def commit(self) -> Manifest:
         """Put the file in its place, then its manifest: from here on the extract counts."""
+        manifest = self.finish_data()
+        self.count(manifest)
+        return manifest
+
+    def finish_data(self, parts: tuple[Part, ...] = ()) -> Manifest:
+        """Put the file in its place, without its manifest; gives what that is to say."""
         self._stream.close()
         self._files.close()
-        manifest = msgspec.structs.replace(
+        return msgspec.structs.replace(
             self._manifest,
             records=self._records,
             bytes=self._hashing.written,
             sha256=self._hashing.digest.hexdigest(),
             oldest_updated_at=self._oldest,
             newest_updated_at=self._newest,
+            parts=parts or self._manifest.parts,
         )
+
+    def count(self, manifest: Manifest) -> None:
+        """Write the manifest: from here on the extract counts."""
         with self._held:
             write_durably(self._folder / _manifest_name(manifest), _encode(manifest))
-        return manifest
+
+    def release(self) -> None:
+        """Give the file up, whose manifest won't be written."""
+        self._held.close()
 
     def abandon(self, error: BaseException) -> None:
         """Take away what was written."""
@@ -121,6 +137,20 @@ class RawStore:
             source=source,
         )
         return ExtractWriter(self._folder(manifest), manifest)
+
+    def writer_of(self, manifest: Manifest) -> ExtractWriter:
+        """Begin an extract that is described already, but for what its records will be."""
+        return ExtractWriter(self._folder(manifest), manifest)
+
+    def manifest_path(self, manifest: Manifest) -> UPath:
+        """Give where an extract's manifest lies, or would."""
+        return self._folder(manifest) / _manifest_name(manifest)
+
+    def replaced_manifest_paths(self) -> list[UPath]:
+        """Give the manifests of extracts that lie there although a compacted one replaced them."""
+        paths = self._existing(None)
+        replaced = _replaced(paths)
+        return [path for name, path in paths.items() if base_of(name) in replaced]
 
     def rewriter(self, manifest: Manifest) -> ExtractWriter:
         """Begin an extract that takes the place of another one when it is committed.
@@ -252,12 +282,17 @@ class RawStore:
     def _manifest_paths(self, feed: str | None) -> Iterator[UPath]:
         if not self.root.exists():
             return
-        paths = {
+        paths = self._existing(feed)
+        replaced = _replaced(paths)
+        for base, extract_id in newest_generations(paths).items():
+            if base not in replaced:
+                yield paths[extract_id]
+
+    def _existing(self, feed: str | None) -> dict[str, UPath]:
+        return {
             path.name.removesuffix(MANIFEST_SUFFIX): path
             for path in self.root.glob(f"{feed or '*'}/*=*/*{MANIFEST_SUFFIX}")
         }
-        for extract_id in newest_generations(paths).values():
-            yield paths[extract_id]
 
     def _successor(self, manifest: Manifest) -> Manifest | None:
         """Give the newest generation of an extract, where there is a newer one."""
@@ -288,6 +323,22 @@ class RawStore:
             f"({manifest.partition_key}={manifest.partition}) can't be used: {what}. Restore the "
             "file from a backup, or delete it with its manifest and read the partition again."
         )
+
+
+def _replaced(paths: Mapping[str, UPath]) -> set[str]:
+    """Give the bases of the ids of extracts that compacted ones among `paths` took the place of."""
+    return {
+        base
+        for name in newest_generations(paths).values()
+        if base_of(name).endswith(PACK_SUFFIX)
+        for base in _replaced_by(paths[name])
+    }
+
+
+@lru_cache(maxsize=4096)
+def _replaced_by(path: UPath) -> frozenset[str]:
+    # An id is never given twice and its manifest never changed: what was read once stays true.
+    return frozenset(base_of(each) for each in _decode(path, Manifest).replaces)
 
 
 def new_id(moment: dt.datetime | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -212,4 +211,4 @@ def test_others_with_the_same_address_are_listed(world: World) -> None:
     booker, member = rows[0]
     ran = world.run("erase", "participant", booker)
     assert f"Not erased:   participant {member} was booked with the same e-mail address" in ran.out
-    assert os.path.exists(world.data / "exports" / "other.csv")
+    assert (world.data / "exports" / "other.csv").exists()
