@@ -102,7 +102,8 @@ def assert_quiet(account: Account) -> None:
     ids = account.store.extract_ids()
     account.reconcile_whole()
     account.sync()
-    assert account.store.extract_ids() == ids
+    news = [each for each in account.store.manifests() if each.extract_id not in ids]
+    assert [(each.feed, each.partition, each.records, each.source) for each in news] == []
     assert len(read_state(account.settings).erasures) == 0
 
 
@@ -122,12 +123,15 @@ def test_whom_the_api_still_shows_is_not_stored_again(api: OtherApi, tmp_path: P
     account.sync()
     assert find(tmp_path / "data", SECRETS) == {}
     assert_quiet(account)
-    api.touch("participants", "unlucky", bibNumber="4711")
+    api.touch("participants", "unlucky", bibNumber="BIB-of-unlucky")
     account.sync()
-    assert find(tmp_path / "data", {*SECRETS, "4711"}) == {}
+    assert find(tmp_path / "data", {*SECRETS, "BIB-of-unlucky"}) == {}
     assert account.rows(
         "SELECT is_redacted, race_id, bib_number FROM start_list WHERE participant_id = 'unlucky'"
     ) == [(True, record["raceId"], None)]
+    # The stub of the new version is that of the old one, which lies too far back to be compared
+    # with while the end of the list is not settled: it is stored once more, and then known.
+    account.sync()
     assert_quiet(account)
 
 
