@@ -7,6 +7,7 @@ import warnings
 import dagster as dg
 
 from ldt_pipeline.defs.checks import CHECKS
+from ldt_pipeline.defs.erasing_assets import raw_erasures
 from ldt_pipeline.defs.jobs import JOBS
 from ldt_pipeline.defs.raw_assets import raw_assets
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
@@ -27,7 +28,7 @@ def build_definitions() -> dg.Definitions:
         warnings.simplefilter("ignore", dg.BetaWarning)
         raw = raw_assets(load_settings())
     return dg.Definitions(
-        assets=[*raw, tidy_tables, api_totals, marts, quality, published],
+        assets=[*raw, raw_erasures, tidy_tables, api_totals, marts, quality, published],
         asset_checks=CHECKS,
         jobs=JOBS,
         schedules=SCHEDULES,

@@ -64,6 +64,12 @@ def make_home() -> Path:
     return home_folder()
 
 
+def records_folder() -> Path:
+    """Give the folder that Dagster's own records lie in, be it ours or that of DAGSTER_HOME."""
+    home = os.environ.get("DAGSTER_HOME")
+    return Path(home) if home else home_folder()
+
+
 def open_instance() -> DagsterInstance:
     """Open Dagster's instance: the one of DAGSTER_HOME where it is set, else the one of the data.
 

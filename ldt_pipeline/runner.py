@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from typing import Any, TextIO, cast
@@ -17,12 +17,14 @@ import dagster as dg
 
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.defs.jobs import (
+    ERASE,
     LOAD,
     PUBLISH,
     READ_EVENTS,
     REBUILD,
     RECONCILE,
     changes_config,
+    erase_config,
     fetch_job_name,
     reconcile_config,
 )
@@ -175,7 +177,10 @@ def sync(
 
 def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synced:
     store = RawStore(str(settings.raw_dir))
-    if read_state(settings).pending_extracts:
+    state = read_state(settings)
+    if state.erasures.unfinished:
+        state = _erase_what_is_due(settings, runner, say)
+    if state.pending_extracts:
         # Before anything is compared: what waits to be loaded is not missing.
         say("Loading what an earlier sync left")
         runner.run(LOAD)
@@ -189,6 +194,8 @@ def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synce
         if not waiting(store):
             break
     state = read_state(settings)
+    if state.erasures:
+        state = _erase_what_is_due(settings, runner, say)
     if state.pending_extracts or not state.is_published:
         say("Publishing")
         _publish(settings, store, runner, say)
@@ -244,7 +251,10 @@ def rebuild(
         _remove_warehouse(settings)
         say("Loading")
         runner.run(LOAD)
-        _add_partitions(instance, read_state(settings))
+        state = read_state(settings)
+        if state.erasures:
+            state = _erase_what_is_due(settings, runner, say)
+        _add_partitions(instance, state)
         store = RawStore(str(settings.raw_dir))
         with open_warehouse(settings.warehouse_path) as connection:
             for feed in CHANGE_FEEDS:
@@ -254,6 +264,36 @@ def rebuild(
         say("Publishing")
         runner.run(REBUILD)
     return Synced(runs=runner.runs)
+
+
+def erase(
+    settings: Settings,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    say: Say,
+    *,
+    participants: Sequence[str] = (),
+    applications: Sequence[str] = (),
+) -> Synced:
+    """Erase people from every copy, and publish without them. Nothing is asked of the API.
+
+    Raises:
+        RunFailedError: A run failed. What was entered as erased is finished by the next sync.
+    """
+    release_dead_runs(instance)
+    runner = Runner(definitions, instance, say)
+    say("Erasing")
+    runner.run(ERASE, config=erase_config(participants=participants, applications=applications))
+    if settings.published_path.exists():
+        say("Publishing")
+        runner.run(REBUILD)
+    return Synced(runs=runner.runs)
+
+
+def _erase_what_is_due(settings: Settings, runner: Runner, say: Say) -> State:
+    say("Erasing")
+    runner.run(ERASE)
+    return read_state(settings)
 
 
 def release_dead_runs(instance: dg.DagsterInstance) -> None:

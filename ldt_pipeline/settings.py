@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     event_refresh_minutes: int = Field(default=60, ge=0)
     questions_file: Path | None = None
     publish_personal_data: bool = True
+    retention_days: int | None = Field(default=None, ge=1)
+    deleted_retention_days: int = Field(default=30, ge=0)
 
     @field_validator("api_key")
     @classmethod
@@ -116,11 +118,16 @@ class Settings(BaseSettings):
         """Everything that is written directly in the data folder, but for temporary files."""
         databases = (self.warehouse_path, self.published_path)
         return (
-            *(self.raw_dir, self.exports_dir, self.data_dir / "dagster"),
+            *(self.raw_dir, self.exports_dir, self.ledger_dir, self.data_dir / "dagster"),
             *databases,
             *(path.with_name(f"{path.name}.wal") for path in databases),
             self.warehouse_path.with_suffix(".lock"),
         )
+
+    @property
+    def ledger_dir(self) -> Path:
+        """Where it is written down who received which export."""
+        return self.data_dir / "ledger"
 
     def require_api_key(self) -> str:
         """Give the key.

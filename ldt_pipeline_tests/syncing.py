@@ -16,6 +16,8 @@ from typing import Any
 import duckdb
 
 from ldt_pipeline.api.client import Client
+from ldt_pipeline.erasing.due import Subject
+from ldt_pipeline.erasing.erase import Erased, erase
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.feeds.changes import fetch_changes
 from ldt_pipeline.feeds.snapshots import fetch_snapshots
@@ -101,6 +103,9 @@ class Account:
             self.settings.data_dir.mkdir(exist_ok=True)
             self._open = duckdb.connect(str(self.settings.warehouse_path))
         state = read_state(self.settings)
+        if state.erasures.unfinished:
+            self.erase()
+            state = read_state(self.settings)
         with self.client() as client:
             plans = plan_feeds(client, self.store, state)
             fetched = [plan.feed for plan in plans if plan.months is not None]
@@ -119,6 +124,9 @@ class Account:
                     uneven = self._uneven(client, uneven)
             if fetched or is_reconciled or state.pending_extracts:
                 state = read_state(self.settings)
+            if state.erasures:
+                self.erase()
+                state = read_state(self.settings)
             due = due_events(state.events, refresh_minutes=self.settings.event_refresh_minutes)
             for feed in SNAPSHOT_FEEDS if due else ():
                 fetch_snapshots(client, self.store, feed, due)
@@ -130,6 +138,15 @@ class Account:
             return Synced(
                 requests=client.requests_sent, published=is_published, reconciled=is_reconciled
             )
+
+    def erase(self, *asked: Subject) -> Erased:
+        """Erase what is due: the warehouse is a new file then."""
+        if self._open is not None:
+            self._open.close()
+        erased = erase(self.settings, self.store, asked)
+        if self._open is not None:
+            self._open = duckdb.connect(str(self.settings.warehouse_path))
+        return erased
 
     def load(self) -> None:
         with open_warehouse(self.settings.warehouse_path) as connection:

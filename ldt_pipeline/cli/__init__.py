@@ -13,7 +13,9 @@ import click
 
 from ldt_pipeline.cli.check import check
 from ldt_pipeline.cli.command import VERBOSE, prepare_streams
+from ldt_pipeline.cli.compact import compact
 from ldt_pipeline.cli.demo import demo
+from ldt_pipeline.cli.erase import erase
 from ldt_pipeline.cli.lists import allocations, start_list
 from ldt_pipeline.cli.rebuild import rebuild
 from ldt_pipeline.cli.sandbox import sandbox
@@ -49,5 +51,5 @@ def main() -> None:
     prepare_streams()
 
 
-for _command in (demo, check, sync, start_list, allocations, rebuild, sandbox):
+for _command in (demo, check, sync, start_list, allocations, erase, rebuild, compact, sandbox):
     main.add_command(_command)

@@ -28,6 +28,7 @@ _EXPLAINED = frozenset(
         "ContractError",
         "DamagedExtractError",
         "DamagedWarehouseError",
+        "NotCompactedError",
         "OutdatedWarehouseError",
         "QuestionsFileError",
         "RunFailedError",

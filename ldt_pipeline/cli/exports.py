@@ -67,6 +67,39 @@ def write(rows: Rows, *, to_format: str, out: Path | None) -> None:
     stream.flush()
 
 
+def enter_into_ledger(
+    rows: Rows,
+    ledger_dir: Path,
+    *,
+    recipient: str | None,
+    out: Path | None,
+    about: dict[str, str],
+) -> None:
+    """Enter an export of people into the ledger, before it is handed out.
+
+    Raises:
+        CommandError: The ledger can't be written: the export isn't made then.
+    """
+    from ldt_pipeline.erasing import ledger  # noqa: PLC0415
+
+    at = rows.columns.index("participant_id")
+    file = str(out.expanduser().absolute()) if out is not None else "standard output"
+    try:
+        ledger.enter(
+            ledger_dir,
+            table=rows.table_name,
+            ids=[row[at] for row in rows.rows],
+            recipient=recipient,
+            file=file,
+            about=about,
+        )
+    except OSError as error:
+        raise CommandError(
+            f"Nothing was exported, as the ledger of exports in {ledger_dir} can't be written: "
+            f"{error.strerror or error}."
+        ) from None
+
+
 def pieces(rows: Rows, to_format: str) -> Iterator[str]:
     """Give rows in a format, piece by piece.
 

@@ -29,6 +29,14 @@ _OUT = click.option(
 )
 
 
+_RECIPIENT = click.option(
+    "--recipient",
+    metavar="NAME",
+    help="Who the export is for, such as a timing company: it goes into the ledger of exports, "
+    "so that they can be told when somebody in it is erased.",
+)
+
+
 @click.command(
     "start-list",
     cls=Command,
@@ -36,6 +44,7 @@ _OUT = click.option(
     examples=(
         "ldt start-list 3517846101",
         "ldt start-list 3517846101 --format csv --out start-list.csv",
+        "ldt start-list 3517846101 --format csv --out list.csv --recipient 'Chip Timing Ltd'",
         "ldt start-list 3517846101 --on 2027-05-09",
     ),
     failures="no such race, or nothing is published yet",
@@ -49,20 +58,33 @@ _OUT = click.option(
 )
 @_FORMAT
 @_OUT
-def start_list(race_id: str, on: datetime | None, to_format: str, out: Path | None) -> None:
+@_RECIPIENT
+def start_list(
+    race_id: str,
+    on: datetime | None,
+    to_format: str,
+    out: Path | None,
+    recipient: str | None,
+) -> None:
     """Print or export the start list of the race RACE_ID, by start, wave and bib.
 
     It reads the published file alone: no key is needed, and it works while a sync runs. A race
     that isn't known is answered with a list of those that are. In CSV a cell that a spreadsheet
-    would take for a formula gets an apostrophe in front.
+    would take for a formula gets an apostrophe in front. Each file, and each list in CSV or JSON,
+    is noted in the ledger of exports, by the ids of those in it.
     """
-    from ldt_pipeline.cli.exports import write  # noqa: PLC0415
+    from ldt_pipeline.cli.exports import enter_into_ledger, write  # noqa: PLC0415
     from ldt_pipeline.cli.published import open_published, read_start_list, start_days  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
-    with open_published(load_settings().published_path) as connection:
+    settings = load_settings()
+    with open_published(settings.published_path) as connection:
         rows = read_start_list(connection, race_id, on.date() if on else None)
         days = start_days(connection, race_id)
+    if out is not None or to_format != "table":
+        enter_into_ledger(
+            rows, settings.ledger_dir, recipient=recipient, out=out, about={"race_id": race_id}
+        )
     write(rows, to_format=to_format, out=out)
     if len(days) > 1 and on is None:
         listed = ", ".join(str(day) for day in days)

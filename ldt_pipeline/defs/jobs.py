@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 
+from ldt_pipeline.defs.erasing_assets import EraseConfig
 from ldt_pipeline.defs.raw_assets import ChangesConfig, ReconcileConfig
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.tables import TABLES, Layer
@@ -13,6 +16,7 @@ PUBLISH = "load_and_publish"
 REBUILD = "publish_without_api"
 READ_EVENTS = "read_events"
 RECONCILE = "reconcile"
+ERASE = "erase"
 
 
 def fetch_job_name(feed: str) -> str:
@@ -30,6 +34,14 @@ _WAREHOUSE = dg.AssetSelection.assets(*TABLES, "api_totals", "published")
 def changes_config(feed: str) -> dg.RunConfig:
     """Give the configuration of the job that reads a feed's changes."""
     return dg.RunConfig(ops={f"raw_{feed}": ChangesConfig(only_changes=True)})
+
+
+def erase_config(
+    *, participants: Sequence[str] = (), applications: Sequence[str] = ()
+) -> dg.RunConfig:
+    """Give the configuration of the job that erases."""
+    config = EraseConfig(participants=list(participants), applications=list(applications))
+    return dg.RunConfig(ops={"raw_erasures": config})
 
 
 def reconcile_config(*, whole: bool, feeds: list[str] | None = None) -> dg.RunConfig:
@@ -57,6 +69,14 @@ JOBS = [
         RECONCILE,
         selection=["raw_deletions"],
         description="Find what was deleted or committed late, and what changed silently.",
+    ),
+    dg.define_asset_job(
+        ERASE,
+        selection=["raw_erasures"],
+        description=(
+            "Take a person's data out of every copy: those named in the configuration, whom the "
+            "API has redacted, and what retention is over for."
+        ),
     ),
     dg.define_asset_job(
         LOAD,

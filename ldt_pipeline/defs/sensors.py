@@ -12,6 +12,7 @@ import dagster as dg
 
 from ldt_pipeline.api.errors import ApiError
 from ldt_pipeline.defs.jobs import (
+    ERASE,
     JOBS,
     PUBLISH,
     READ_EVENTS,
@@ -31,7 +32,7 @@ from ldt_pipeline.defs.partitions import (
 )
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
-from ldt_pipeline.settings import Settings
+from ldt_pipeline.settings import Settings, load_settings
 from ldt_pipeline.sync.lock import is_syncing
 from ldt_pipeline.sync.plan import FeedPlan, due_events, plan_feeds
 from ldt_pipeline.sync.state import State, read_state
@@ -71,6 +72,8 @@ def poll_sensor(
     except (WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError, ApiError) as error:
         return dg.SkipReason(str(error))
     requests = list(_requests(plans, state, storage))
+    if state.erasures and not _is_running(context.instance, ERASE):
+        requests.insert(0, dg.RunRequest(job_name=ERASE))
     if not requests:
         return dg.SkipReason("Nothing changed.")
     return dg.SensorResult(run_requests=requests)
@@ -180,6 +183,22 @@ nightly_reconcile = dg.ScheduleDefinition(
     description="Reads every list whole: finds deletions, late rows and silent changes.",
 )
 
+nightly_retention = dg.ScheduleDefinition(
+    name="nightly_retention",
+    job_name=ERASE,
+    cron_schedule="47 2 * * *",
+    execution_timezone="UTC",
+    default_status=(
+        dg.DefaultScheduleStatus.RUNNING
+        if load_settings().retention_days is not None
+        else dg.DefaultScheduleStatus.STOPPED
+    ),
+    description=(
+        "Erases what is personal of entries whose race lies longer ago than LDT_RETENTION_DAYS; "
+        "it runs by itself where that is set."
+    ),
+)
+
 automation_sensor = dg.AutomationConditionSensorDefinition(
     "automation",
     target=dg.AssetSelection.all(),
@@ -189,4 +208,4 @@ automation_sensor = dg.AutomationConditionSensorDefinition(
 )
 
 SENSORS = [poll_sensor, partition_sensor, automation_sensor]
-SCHEDULES = [nightly_reconcile]
+SCHEDULES = [nightly_reconcile, nightly_retention]

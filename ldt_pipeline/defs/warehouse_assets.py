@@ -16,6 +16,7 @@ from ldt_pipeline.defs.metadata import (
 )
 from ldt_pipeline.defs.raw_assets import API_POOL
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
+from ldt_pipeline.erasing.book import ENTITIES
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, FEEDS
 from ldt_pipeline.progress import reporter
 from ldt_pipeline.sync.compare import compare_with_api, keep_total
@@ -48,6 +49,7 @@ _QUALITY_NAMES = (
     "schema_drift",
     "sync_status",
     "loaded_extracts",
+    "erasures",
 )
 PEOPLES_MARTS = [each for each in _MARTS if each.name not in _QUALITY_NAMES]
 QUALITY_MARTS = [each for each in _MARTS if each.name in _QUALITY_NAMES]
@@ -67,6 +69,7 @@ _MART_DEPENDENCIES: dict[str, list[str]] = {
     "rejected_records": [each.name for each in _TIDY],
     "schema_drift": [each.name for each in _TIDY],
     "loaded_extracts": [each.name for each in _TIDY],
+    "erasures": ["participants", "applications"],
 }
 
 
@@ -89,6 +92,8 @@ def _raw_dependencies(table: Table) -> list[str]:
     raw = [f"raw_{feed.name}" for feed in FEEDS.values() if feed.entity == entity.name]
     if any(feed.entity == entity.name for feed in CHANGE_FEEDS):
         raw.append("raw_deletions")
+    if entity.name in ENTITIES:
+        raw.append("raw_erasures")
     return raw
 
 

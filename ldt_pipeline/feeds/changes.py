@@ -28,6 +28,7 @@ from ldt_pipeline.api.paging import (
     newest_change,
 )
 from ldt_pipeline.api.windows import Window, plan_windows, walk_window
+from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.feeds.catalogue import ChangeFeed
 from ldt_pipeline.feeds.positions import (
     OVERLAP,
@@ -177,10 +178,11 @@ def store_records(
     store: RawStore, feed: ChangeFeed, records: Iterable[Record], *, source: dict[str, str]
 ) -> list[Manifest]:
     """Store single records that were read by id, each in the month of its last change."""
+    book = Book.read(store)
     writer = _MonthWriter(store, feed, now(), source)
     try:
         for record in records:
-            writer.append(record)
+            writer.append(book.stored(feed.entity, record))
     except BaseException as error:
         writer.abandon(error)
         raise
@@ -197,6 +199,7 @@ class _Reader:
         self._store = store
         self._feed = feed
         self._progress = progress or _ignore
+        self._book = Book.read(store)
         self._lock = threading.Lock()
         self.fetched = Fetched()
         self.identities: set[str | int] = set()
@@ -281,7 +284,8 @@ class _Reader:
         try:
             for records in walk_window(self._client, _request(self._feed), window, proof):
                 seen += len(records)
-                for record in records:
+                for read in records:
+                    record = self._book.stored(self._feed.entity, read)
                     identities.add(record.identity)
                     newest = max(filter(None, (newest, record.updated_at)), default=None)
                     if record.hash != known.get(record.identity):
@@ -373,15 +377,21 @@ def has_unseen(client: Client, store: RawStore, feed: ChangeFeed, at: Position) 
     newest_first = ListRequest(
         operation=feed.operation, parameters={"sort[updatedAt]": "-1", **window.parameters()}
     )
+    book = Book.read(store)
+
+    def is_unknown(read: Record) -> bool:
+        record = book.stored(feed.entity, read)
+        return record.hash != known.get(record.identity)
+
     page = first_page(client, newest_first)
-    if any(record.hash != known.get(record.identity) for record in page.records):
+    if any(map(is_unknown, page.records)):
         return True
     if page.asked_at - OVERLAP < at.seen_at:
         return False
     tail = store.walk(feed.name, TAIL)
     if not page.is_whole or tail is None:
         for records in walk_window(client, _request(feed), window, Proof()):
-            if any(record.hash != known.get(record.identity) for record in records):
+            if any(map(is_unknown, records)):
                 return True
     if tail is not None:
         record_position(store, msgspec.structs.replace(tail, started_at=page.asked_at), at)

@@ -18,6 +18,7 @@ import msgspec
 
 from ldt_pipeline.api.paging import record_of
 from ldt_pipeline.api.windows import Window
+from ldt_pipeline.erasing.forms import is_redacted
 from ldt_pipeline.feeds.catalogue import ChangeFeed
 from ldt_pipeline.instants import MILLISECOND
 from ldt_pipeline.raw import DELETIONS, RawStore, Walk
@@ -104,31 +105,33 @@ def known_since(store: RawStore, feed: ChangeFeed, after: dt.datetime | None) ->
 
 
 def _known_since(store: RawStore, feed: ChangeFeed, since: dt.datetime) -> Known:
-    newest: dict[str | int, tuple[dt.datetime, dt.datetime, str, int]] = {}
+    newest: dict[str | int, tuple[bool, dt.datetime, dt.datetime, str, int]] = {}
     seen_at: dict[str | int, dt.datetime] = {}
     for manifest in store.manifests(feed.name):
         if manifest.newest_updated_at is not None and manifest.newest_updated_at < since:
             continue
-        for batch in store.read(manifest, batch_records=_BATCH_RECORDS):
-            for record in map(record_of, batch):
+        for origin, _, lines in store.read_parts(manifest, batch_records=_BATCH_RECORDS):
+            for record in map(record_of, filter(None, lines)):
                 version = (
+                    is_redacted(record.body),
                     record.updated_at or _OLDEST,
-                    manifest.extracted_at,
-                    manifest.extract_id,
+                    origin.extracted_at,
+                    origin.extract_id,
                     record.hash,
                 )
                 held = newest.get(record.identity)
-                if held is None or version[:3] >= held[:3]:
+                if held is None or version[:4] >= held[:4]:
                     newest[record.identity] = version
-                seen_at[record.identity] = manifest.extracted_at
+                seen = seen_at.get(record.identity, _OLDEST)
+                seen_at[record.identity] = max(seen, origin.extracted_at)
     for manifest in store.manifests(DELETIONS) if newest else ():
         if manifest.partition != feed.name:
             continue
-        for batch in store.read(manifest, batch_records=_BATCH_RECORDS):
-            for identity in (record_of(body).identity for body in batch):
-                if seen_at.get(identity, _OLDEST) <= manifest.extracted_at:
+        for origin, _, lines in store.read_parts(manifest, batch_records=_BATCH_RECORDS):
+            for identity in (record_of(body).identity for body in lines):
+                if seen_at.get(identity, _OLDEST) <= origin.extracted_at:
                     newest.pop(identity, None)
-    return {identity: version[3] for identity, version in newest.items()}
+    return {identity: version[4] for identity, version in newest.items()}
 
 
 def without_covered(window: Window, store: RawStore, feed: ChangeFeed) -> list[Window]:

@@ -18,6 +18,7 @@ from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import NotFoundError
 from ldt_pipeline.api.paging import ListRequest, Proof, Record, first_record, record_of
 from ldt_pipeline.api.windows import Window, walk_window
+from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.feeds.catalogue import ChangeFeed, Feed
 from ldt_pipeline.feeds.changes import store_records
 from ldt_pipeline.feeds.positions import Known
@@ -69,11 +70,13 @@ def fetch_roster(
     """
     identities: set[str | int] = set()
     read_at = now()
+    book = Book.read(store)
     writer: ExtractWriter | None = None
     try:
         request = ListRequest(operation=roster.operation, record_id=key)
         for records in walk_window(client, request, Window(), Proof()):
-            for record in records:
+            for read in records:
+                record = book.stored(roster.entity, read)
                 identities.add(record.identity)
                 if record.hash == known.get(record.identity):
                     continue

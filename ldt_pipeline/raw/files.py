@@ -6,10 +6,11 @@ bucket, an object appears whole when it is closed, so there it is written under 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,6 +42,7 @@ def durable_file(path: UPath) -> Generator[BinaryIO]:
         return
     temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    held = hold(descriptor)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -51,6 +53,35 @@ def durable_file(path: UPath) -> Generator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(held)
+
+
+def hold(descriptor: int) -> int:
+    """Mark an open file as being written; gives a descriptor to close when that is over.
+
+    The kernel takes the mark away when the process dies, however it dies.
+    """
+    held = os.dup(descriptor)
+    with suppress(OSError):  # a file system without locks: nothing counts as abandoned there
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return held
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether nobody is writing a file any more: its writer was killed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def write_durably(path: UPath, content: bytes) -> None:

@@ -13,7 +13,19 @@ import msgspec
 DELETIONS = "deletions"
 """The feed of tombstones: one line for each id that the API says it no longer has."""
 
+ERASURES = "erasures"
+"""The feed of erasures: whose data was taken away, by id, with when and why; and nothing else."""
+
 FORMAT = 1
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An extract that was put into a compacted one: what its records are known by."""
+
+    extract_id: str
+    extracted_at: dt.datetime
+    records: int
+    """Lines, in the order of the parts. A line that was dropped is left blank, and counts."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +47,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     newest_updated_at: dt.datetime | None = None
     source: dict[str, str] = {}
     """The operation and the parameters that were asked; never the key."""
+    parts: tuple[Part, ...] = ()
+    """What a compacted extract was made from; empty for all others."""
+    replaces: tuple[str, ...] = ()
+    """The ids of the extracts that a compacted one takes the place of; compacted ones, too."""
+
+    @property
+    def origins(self) -> tuple[Part, ...]:
+        """The extracts that the records are known by: the parts, or the extract itself."""
+        return self.parts or (
+            Part(extract_id=self.extract_id, extracted_at=self.extracted_at, records=self.records),
+        )
 
 
 class ListTotal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
+import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 from urllib.parse import quote
@@ -22,11 +24,14 @@ from upath import UPath
 
 from ldt_pipeline.instants import now
 from ldt_pipeline.private_files import make_private
-from ldt_pipeline.raw.files import durable_file, write_durably
-from ldt_pipeline.raw.manifests import ListTotal, Manifest, Walk
+from ldt_pipeline.raw.files import durable_file, hold, write_durably
+from ldt_pipeline.raw.generations import base_of, newest_generations, next_generation
+from ldt_pipeline.raw.manifests import ListTotal, Manifest, Part, Walk
 
-_DATA_SUFFIX = ".ndjson.zst"
-_MANIFEST_SUFFIX = ".manifest.json"
+DATA_SUFFIX = ".ndjson.zst"
+MANIFEST_SUFFIX = ".manifest.json"
+PACK_SUFFIX = "-pack"
+"""How ids of compacted extracts end (before their generation)."""
 _WALKS = "walks"
 _TOTAL = "total.json"
 _FOLDER_NAME_MOST = 150
@@ -66,14 +71,18 @@ class ExtractWriter:
         self._folder = folder
         self._manifest = manifest
         self._files = ExitStack()
+        # Until the manifest is there, the file alone must not pass for one that a kill left.
+        self._held = ExitStack()
         self._file = self._files.enter_context(durable_file(folder / _data_name(manifest)))
+        if isinstance(folder, Path):
+            self._held.callback(os.close, hold(self._file.fileno()))
         self._hashing = _HashingFile(self._file)
         self._stream = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).stream_writer(
             cast("BinaryIO", self._hashing), closefd=False
         )
         self._records = 0
-        self._oldest: dt.datetime | None = None
-        self._newest: dt.datetime | None = None
+        self._oldest = manifest.oldest_updated_at
+        self._newest = manifest.newest_updated_at
 
     @property
     def extract_id(self) -> str:
@@ -90,22 +99,36 @@ class ExtractWriter:
 
     def commit(self) -> Manifest:
         """Put the file in its place, then its manifest: from here on the extract counts."""
+        manifest = self.finish_data()
+        self.count(manifest)
+        return manifest
+
+    def finish_data(self, parts: tuple[Part, ...] = ()) -> Manifest:
+        """Put the file in its place, without its manifest; gives what that is to say."""
         self._stream.close()
         self._files.close()
-        manifest = msgspec.structs.replace(
+        return msgspec.structs.replace(
             self._manifest,
             records=self._records,
             bytes=self._hashing.written,
             sha256=self._hashing.digest.hexdigest(),
             oldest_updated_at=self._oldest,
             newest_updated_at=self._newest,
+            parts=parts or self._manifest.parts,
         )
-        write_durably(self._folder / _manifest_name(manifest), _encode(manifest))
-        return manifest
+
+    def count(self, manifest: Manifest) -> None:
+        """Write the manifest: from here on the extract counts."""
+        with self._held:
+            write_durably(self._folder / _manifest_name(manifest), _encode(manifest))
+
+    def release(self) -> None:
+        """Give the file up, whose manifest won't be written."""
+        self._held.close()
 
     def abandon(self, error: BaseException) -> None:
         """Take away what was written."""
-        with suppress(type(error)):  # the block that wrote the file raises it again
+        with self._held, suppress(type(error)):  # the block that wrote the file raises it again
             self._files.__exit__(type(error), error, error.__traceback__)
 
 
@@ -140,9 +163,34 @@ class RawStore:
         )
         return ExtractWriter(self._folder(manifest), manifest)
 
+    def writer_of(self, manifest: Manifest) -> ExtractWriter:
+        """Begin an extract that is described already, but for what its records will be."""
+        return ExtractWriter(self._folder(manifest), manifest)
+
+    def manifest_path(self, manifest: Manifest) -> UPath:
+        """Give where an extract's manifest lies, or would."""
+        return self._folder(manifest) / _manifest_name(manifest)
+
+    def replaced_manifest_paths(self) -> list[UPath]:
+        """Give the manifests of extracts that lie there although a compacted one replaced them."""
+        paths = self._existing(None)
+        replaced = _replaced(paths)
+        return [path for name, path in paths.items() if base_of(name) in replaced]
+
+    def rewriter(self, manifest: Manifest) -> ExtractWriter:
+        """Begin an extract that takes the place of another one when it is committed.
+
+        It is for the same records, line by line: each may be put differently, none may go. The
+        other one stays on the disk until it is deleted with `leftovers.remove_superseded`.
+        """
+        replacing = msgspec.structs.replace(
+            manifest, extract_id=next_generation(manifest.extract_id), records=0, bytes=0, sha256=""
+        )
+        return ExtractWriter(self._folder(replacing), replacing)
+
     def extract_ids(self, feed: str | None = None) -> set[str]:
         """Give the ids of every extract that counts, by listing alone."""
-        return {path.name.removesuffix(_MANIFEST_SUFFIX) for path in self._manifest_paths(feed)}
+        return {path.name.removesuffix(MANIFEST_SUFFIX) for path in self._manifest_paths(feed)}
 
     def manifests(
         self, feed: str | None = None, *, without: set[str] | None = None
@@ -154,7 +202,7 @@ class RawStore:
         found = [
             _decode_manifest(path)
             for path in self._manifest_paths(feed)
-            if path.name.removesuffix(_MANIFEST_SUFFIX) not in (without or ())
+            if path.name.removesuffix(MANIFEST_SUFFIX) not in (without or ())
         ]
         return sorted(found, key=lambda each: (each.extracted_at, each.extract_id))
 
@@ -166,6 +214,10 @@ class RawStore:
                 records; batches given before the error must not be used.
         """
         path = self._folder(manifest) / _data_name(manifest)
+        if not path.exists():
+            # It may have been rewritten, line by line, since its manifest was read.
+            manifest = self._successor(manifest) or manifest
+            path = self._folder(manifest) / _data_name(manifest)
         count = 0
         hashing = None
         try:
@@ -221,12 +273,68 @@ class RawStore:
     def has_partition(self, feed: str, partition_key: str, partition: str) -> bool:
         """Whether a partition holds any extract."""
         folder = self._partition_folder(feed, partition_key, partition)
-        return folder.exists() and any(True for _ in folder.glob(f"*{_MANIFEST_SUFFIX}"))
+        return folder.exists() and any(True for _ in folder.glob(f"*{MANIFEST_SUFFIX}"))
+
+    def read_parts(
+        self, manifest: Manifest, *, batch_records: int
+    ) -> Iterator[tuple[Part, int, list[bytes]]]:
+        """Give an extract's records in batches, each with what they are known by.
+
+        That is the extract itself or the part of it that they were compacted from, and how many
+        lines stand before them there. A blank line is a record that was dropped.
+
+        Raises:
+            DamagedExtractError: As for `read`.
+        """
+        origins = iter(manifest.origins)
+        origin = next(origins)
+        before = 0
+        for batch in self.read(manifest, batch_records=batch_records):
+            start = 0
+            while start < len(batch):
+                while before >= origin.records:
+                    following = next(origins, None)
+                    if following is None:
+                        raise self._damaged(manifest, "it holds more records than its parts")
+                    origin, before = following, 0
+                end = min(len(batch), start + origin.records - before)
+                yield origin, before, batch[start:end]
+                before += end - start
+                start = end
+
+    def all_manifest_paths(self) -> list[UPath]:
+        """Give the paths of all manifests, those of replaced extracts too."""
+        if not self.root.exists():
+            return []
+        return list(self.root.glob(f"*/*=*/*{MANIFEST_SUFFIX}"))
 
     def _manifest_paths(self, feed: str | None) -> Iterator[UPath]:
         if not self.root.exists():
             return
-        yield from self.root.glob(f"{feed or '*'}/*=*/*{_MANIFEST_SUFFIX}")
+        paths = self._existing(feed)
+        replaced = _replaced(paths)
+        for base, extract_id in newest_generations(paths).items():
+            if base not in replaced:
+                yield paths[extract_id]
+
+    def _existing(self, feed: str | None) -> dict[str, UPath]:
+        return {
+            path.name.removesuffix(MANIFEST_SUFFIX): path
+            for path in self.root.glob(f"{feed or '*'}/*=*/*{MANIFEST_SUFFIX}")
+        }
+
+    def _successor(self, manifest: Manifest) -> Manifest | None:
+        """Give the newest generation of an extract, where there is a newer one."""
+        folder = self._folder(manifest)
+        base = base_of(manifest.extract_id)
+        found = [
+            path.name.removesuffix(MANIFEST_SUFFIX)
+            for path in folder.glob(f"{base}.*{MANIFEST_SUFFIX}")
+        ]
+        newest = newest_generations(found).get(base, manifest.extract_id)
+        if newest == manifest.extract_id:
+            return None
+        return _decode_manifest(folder / f"{newest}{MANIFEST_SUFFIX}")
 
     def _folder(self, manifest: Manifest) -> UPath:
         return self._partition_folder(manifest.feed, manifest.partition_key, manifest.partition)
@@ -248,6 +356,22 @@ class RawStore:
         )
 
 
+def _replaced(paths: Mapping[str, UPath]) -> set[str]:
+    """Give the bases of the ids of extracts that compacted ones among `paths` took the place of."""
+    return {
+        base
+        for name in newest_generations(paths).values()
+        if base_of(name).endswith(PACK_SUFFIX)
+        for base in _replaced_by(paths[name])
+    }
+
+
+@lru_cache(maxsize=4096)
+def _replaced_by(path: UPath) -> frozenset[str]:
+    # An id is never given twice and its manifest never changed: what was read once stays true.
+    return frozenset(base_of(each) for each in _decode_manifest(path).replaces)
+
+
 def new_id(moment: dt.datetime | None = None) -> str:
     """Give an id that sorts by time and is never given twice."""
     return f"{(moment or now()).astimezone(dt.UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
@@ -261,6 +385,12 @@ def _partition_name(value: str) -> str:
 def partition_folder(partition_key: str, value: str) -> str:
     """Give the name of a partition's folder."""
     return f"{partition_key}={_partition_name(value)}"
+
+
+def record_hash(record: bytes) -> int:
+    """Give the hash that a version of a record is known by: 64 bits, signed."""
+    digest = hashlib.blake2b(record, digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 class _HashingFile:
@@ -301,11 +431,11 @@ def _batches(file: _HashingFile, batch_records: int) -> Iterator[list[bytes]]:
 
 
 def _data_name(manifest: Manifest) -> str:
-    return manifest.extract_id + _DATA_SUFFIX
+    return manifest.extract_id + DATA_SUFFIX
 
 
 def _manifest_name(manifest: Manifest) -> str:
-    return manifest.extract_id + _MANIFEST_SUFFIX
+    return manifest.extract_id + MANIFEST_SUFFIX
 
 
 def _encode(value: Manifest | Walk | ListTotal) -> bytes:
@@ -313,7 +443,7 @@ def _encode(value: Manifest | Walk | ListTotal) -> bytes:
 
 
 def _decode_manifest(path: UPath) -> Manifest:
-    extract_id = path.name.removesuffix(_MANIFEST_SUFFIX)
+    extract_id = path.name.removesuffix(MANIFEST_SUFFIX)
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -330,14 +460,14 @@ def _decode_manifest(path: UPath) -> Manifest:
 
 
 def _bad_manifest(path: UPath, reason: str) -> DamagedExtractError:
-    extract_id = path.name.removesuffix(_MANIFEST_SUFFIX)
+    extract_id = path.name.removesuffix(MANIFEST_SUFFIX)
     return DamagedExtractError(
         f"Extract {extract_id} ({path.parent.name}) can't be used: {reason}.",
         feed=path.parent.parent.name,
         folder=path.parent.name,
         extract_id=extract_id,
         reason=reason,
-        paths=[path.parent / f"{extract_id}{_DATA_SUFFIX}", path],
+        paths=[path.parent / f"{extract_id}{DATA_SUFFIX}", path],
     )
 
 

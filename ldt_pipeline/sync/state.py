@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from ldt_pipeline.erasing.due import Due, what_is_due
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
@@ -43,6 +44,7 @@ class State:
     races: list[str] = field(default_factory=list[str])
     pending_extracts: int = 0
     is_published: bool = False
+    erasures: Due = field(default_factory=Due)
 
 
 def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
@@ -62,6 +64,7 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
             events=_events(connection, settings.event_ids, _damaged_events(store)),
             races=_races(connection),
             pending_extracts=len(pending(connection, store)),
+            erasures=what_is_due(connection, store, settings),
             is_published=settings.published_path.exists()
             and is_published(connection, personal_data=settings.publish_personal_data),
         )

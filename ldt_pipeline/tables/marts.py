@@ -228,6 +228,30 @@ SYNC_STATUS = Table(
     ),
 )
 
+ERASURES = Table(
+    name="erasures",
+    layer=Layer.MART,
+    description="Whose data was taken out of every copy, when and why: ids alone.",
+    grain="one row per entry that was erased, and per day on which retention took old races",
+    key=("subject", "subject_id"),
+    columns=(
+        _text("subject", "participants, applications, or races for all races before an instant."),
+        _text("subject_id", "The entry's id; for races, the instant before which they started."),
+        _EVENT_ID,
+        _RACE_ID,
+        _text(
+            "reason",
+            "asked (by a person here), redacted (by the API), deleted (by the API, long enough "
+            "ago) or retention.",
+        ),
+        _instant("erased_at", "When it was erased."),
+        _text(
+            "recipients",
+            "Who had received an export with the entry in it, and has to be told; joined by '; '.",
+        ),
+    ),
+)
+
 LOADED_EXTRACTS = Table(
     name="loaded_extracts",
     layer=Layer.MART,
@@ -255,4 +279,5 @@ MART_TABLES: tuple[Table, ...] = (
     DATA_ISSUES,
     SYNC_STATUS,
     LOADED_EXTRACTS,
+    ERASURES,
 )

@@ -171,6 +171,23 @@ def loaded_extracts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     )
 
 
+def erasures(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the `erasures` table: of somebody who was erased twice, the first time."""
+    return _conformed(
+        connection,
+        "erasures",
+        """
+        SELECT DISTINCT ON (subject, subject_id) *
+        FROM (
+            SELECT entity AS subject,
+                coalesce(id, strftime(before, '%Y-%m-%dT%H:%M:%SZ')) AS subject_id,
+                event_id, race_id, reason, erased_at, recipients
+            FROM ops.erasures
+        ) ORDER BY subject, subject_id, erased_at, reason
+        """,
+    )
+
+
 def sync_status(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give the `sync_status` table."""
     parts: list[str] = []

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import blake2b
+from functools import partial
 
 import duckdb
 import polars as pl
 
+from ldt_pipeline.erasing.book import Book, read_erasures
 from ldt_pipeline.feeds.catalogue import FEEDS
-from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
+from ldt_pipeline.raw import DELETIONS, ERASURES, Manifest, Part, RawStore
 from ldt_pipeline.raw.quarantine import past_damage
+from ldt_pipeline.raw.store import record_hash
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy import (
     RAW_SCHEMA,
@@ -28,6 +30,7 @@ from ldt_pipeline.tidy import (
     tidy_tickets,
 )
 from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.unclean import note_unclean, without_erased
 from ldt_pipeline.warehouse.upsert import upsert
 
 _TIDY: Mapping[str, Callable[[pl.DataFrame], Tidied]] = {
@@ -56,9 +59,21 @@ class Loaded:
 
 
 def pending(connection: duckdb.DuckDBPyConnection, store: RawStore) -> list[Manifest]:
-    """Give the extracts that are not loaded, in the order in which to load them."""
-    rows = connection.execute("SELECT extract_id FROM ops.load_log").fetchall()
-    return past_damage(store, lambda: store.manifests(without={row[0] for row in rows}))
+    """Give the extracts that are not loaded, in the order in which to load them.
+
+    Erasures are not among them: they are for rows that are there already, too (`erasing/erase.py`).
+    """
+    loaded = loaded_ids(connection)
+    found = past_damage(store, lambda: store.manifests(without=loaded))
+    return [each for each in found if each.feed != ERASURES]
+
+
+def loaded_ids(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Give the ids of all extracts that are loaded, and of those they were compacted into."""
+    rows = connection.execute(
+        "SELECT extract_id FROM ops.load_log UNION SELECT pack FROM ops.load_log"
+    ).fetchall()
+    return {row[0] for row in rows if row[0] is not None}
 
 
 def load_pending(
@@ -84,8 +99,11 @@ def _load(
     loaded: Loaded,
     progress: Callable[[int], None] | None,
 ) -> None:
-    chunks = list(_chunks(pending(connection, store)))
-    batches = _one_ahead(batch for chunk in chunks for batch in _batches(store, chunk))
+    if not loaded_ids(connection):
+        load_erasures(connection, store)  # there are no rows yet that they would be late for
+    book = Book.read(store)
+    chunks = list(_chunks(_not_adopted(connection, pending(connection, store))))
+    batches = _one_ahead(batch for chunk in chunks for batch in _batches(store, chunk, book))
     for chunk in chunks:
         with transaction(connection):
             for batch in batches:
@@ -109,6 +127,8 @@ class _Batch:
     manifests: Mapping[str, Manifest]
     tidied: Tidied | None
     tombstones: pl.DataFrame | None
+    unclean: bool = False
+    """Whether the raw store holds more of somebody than it may; the batch doesn't."""
     is_end: bool = False
     """It holds nothing, and stands after the last one of a transaction."""
 
@@ -126,7 +146,64 @@ def _chunks(manifests: list[Manifest]) -> Iterator[list[Manifest]]:
         yield chunk
 
 
-def _batches(store: RawStore, manifests: list[Manifest]) -> Iterator[_Batch]:
+def load_erasures(connection: duckdb.DuckDBPyConnection, store: RawStore) -> None:
+    """Take the erasures that aren't in the books into them; rows that are there stay."""
+    manifests = [
+        each
+        for each in store.manifests(ERASURES, without=loaded_ids(connection))
+        if each.feed == ERASURES
+    ]
+    if not manifests:
+        return
+    rows = [
+        {
+            "entity": manifest.partition,
+            "id": each.id or None,
+            "event_id": each.event_id,
+            "race_id": each.race_id,
+            "before": each.before,
+            "reason": each.reason.value,
+            "erased_at": each.erased_at,
+            "recipients": "; ".join(each.recipients) or None,
+        }
+        for manifest in manifests
+        for each in read_erasures(store, manifest)
+    ]
+    with transaction(connection):
+        if rows:
+            _insert(connection, "ops.erasures", pl.DataFrame(rows, schema=_ERASURE_ROWS))
+        _log(connection, manifests)
+
+
+_ERASURE_ROWS = {
+    **dict.fromkeys(("entity", "id", "event_id", "race_id", "reason", "recipients"), pl.String()),
+    **dict.fromkeys(("before", "erased_at"), pl.Datetime("us", "UTC")),
+}
+
+
+def _not_adopted(
+    connection: duckdb.DuckDBPyConnection, manifests: list[Manifest]
+) -> list[Manifest]:
+    """Leave out compacted extracts whose every part is loaded, and note where the parts are now."""
+    loaded = loaded_ids(connection)
+    left: list[Manifest] = []
+    for manifest in manifests:
+        if manifest.parts and all(part.extract_id in loaded for part in manifest.parts):
+            adopt(connection, manifest)
+        else:
+            left.append(manifest)
+    return left
+
+
+def adopt(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    """Note that extracts which are loaded lie in a compacted one now."""
+    connection.execute(
+        "UPDATE ops.load_log SET pack = ? WHERE list_contains(?::VARCHAR[], extract_id)",
+        [manifest.extract_id, [part.extract_id for part in manifest.parts]],
+    )
+
+
+def _batches(store: RawStore, manifests: list[Manifest], book: Book) -> Iterator[_Batch]:
     """Give the records of many extracts in batches of one entity each, and an end."""
     entities: dict[tuple[str, bool], list[Manifest]] = {}
     for manifest in manifests:
@@ -134,30 +211,38 @@ def _batches(store: RawStore, manifests: list[Manifest]) -> Iterator[_Batch]:
         entity = manifest.partition if is_deletions else FEEDS[manifest.feed].entity
         entities.setdefault((entity, is_deletions), []).append(manifest)
     for (entity, is_deletions), group in entities.items():
-        by_id = {each.extract_id: each for each in group}
+        by_id = {part.extract_id: each for each in group for part in each.origins}
+        make = partial(_batch, entity, is_deletions, by_id, book)
         frames: list[pl.DataFrame] = []
         height = 0
         for frame in _frames(store, group):
             frames.append(frame)
             height += frame.height
             if height >= _BATCH_RECORDS:
-                yield _batch(entity, is_deletions, frames, by_id)
+                yield make(frames)
                 frames, height = [], 0
         if frames:
-            yield _batch(entity, is_deletions, frames, by_id)
+            yield make(frames)
     yield _Batch(entity="", records=0, manifests={}, tidied=None, tombstones=None, is_end=True)
 
 
 def _batch(
-    entity: str, is_deletions: bool, frames: list[pl.DataFrame], manifests: Mapping[str, Manifest]
+    entity: str,
+    is_deletions: bool,
+    manifests: Mapping[str, Manifest],
+    book: Book,
+    frames: list[pl.DataFrame],
 ) -> _Batch:
     raw = pl.concat(frames)
+    tidied = None if is_deletions else _TIDY[entity](raw)
+    cleaned = None if tidied is None else without_erased(raw, tidied, entity, book)
     return _Batch(
         entity=entity,
         records=raw.height,
         manifests=manifests,
-        tidied=None if is_deletions else _TIDY[entity](raw),
+        tidied=tidied if cleaned is None else _TIDY[entity](cleaned),
         tombstones=_tombstones(entity, raw) if is_deletions else None,
+        unclean=cleaned is not None,
     )
 
 
@@ -172,29 +257,28 @@ def _one_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
 
 def _frames(store: RawStore, manifests: Iterable[Manifest]) -> Iterator[pl.DataFrame]:
     for manifest in manifests:
-        number = 0
-        for records in store.read(manifest, batch_records=_BATCH_RECORDS):
-            yield _raw_frame(manifest, records, number)
-            number += len(records)
+        for origin, before, lines in store.read_parts(manifest, batch_records=_BATCH_RECORDS):
+            yield _raw_frame(manifest, origin, lines, before)
 
 
-def _raw_frame(manifest: Manifest, records: list[bytes], before: int) -> pl.DataFrame:
-    hashes = [
-        int.from_bytes(blake2b(record, digest_size=8).digest(), "big", signed=True)
-        for record in records
-    ]
+def _raw_frame(manifest: Manifest, origin: Part, records: list[bytes], before: int) -> pl.DataFrame:
+    hashes = [record_hash(record) for record in records]
     event_id = manifest.partition if manifest.partition_key == "event_id" else None
-    return pl.DataFrame(
-        {"record": records, "record_hash": hashes},
-        schema={name: RAW_SCHEMA[name] for name in ("record", "record_hash")},
-    ).select(
-        "record",
-        pl.lit(manifest.extract_id, pl.String).alias("extract_id"),
-        (pl.int_range(pl.len(), dtype=pl.Int64) + before + 1).alias("record_number"),
-        pl.lit(manifest.extracted_at).cast(RAW_SCHEMA["extracted_at"]).alias("extracted_at"),
-        "record_hash",
-        pl.lit(event_id, pl.String).alias("event_id"),
-    )
+    return (
+        pl.DataFrame(
+            {"record": records, "record_hash": hashes},
+            schema={name: RAW_SCHEMA[name] for name in ("record", "record_hash")},
+        )
+        .select(
+            "record",
+            pl.lit(origin.extract_id, pl.String).alias("extract_id"),
+            (pl.int_range(pl.len(), dtype=pl.Int64) + before + 1).alias("record_number"),
+            pl.lit(origin.extracted_at).cast(RAW_SCHEMA["extracted_at"]).alias("extracted_at"),
+            "record_hash",
+            pl.lit(event_id, pl.String).alias("event_id"),
+        )
+        .filter(pl.col("record").bin.size() > 0)
+    )  # a blank line in a compacted extract was dropped
 
 
 def _load_batch(connection: duckdb.DuckDBPyConnection, batch: _Batch) -> None:
@@ -203,6 +287,7 @@ def _load_batch(connection: duckdb.DuckDBPyConnection, batch: _Batch) -> None:
     tidied = batch.tidied
     if tidied is None:
         return
+    note_unclean(connection, table(batch.entity), tidied.tables[batch.entity], batch.unclean)
     partitions = {name: each.partition for name, each in batch.manifests.items()}
     upsert(connection, table(batch.entity), tidied.tables, partitions)
     feeds = {name: each.feed for name, each in batch.manifests.items()}
@@ -235,16 +320,22 @@ def _tombstones(entity: str, raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _log(connection: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:
+    origins = [(each, part) for each in manifests for part in each.origins]
     rows = pl.DataFrame(
         {
-            "extract_id": [each.extract_id for each in manifests],
-            "feed": [each.feed for each in manifests],
-            "partition_key": [each.partition_key for each in manifests],
-            "partition": [each.partition for each in manifests],
-            "extracted_at": [each.extracted_at for each in manifests],
-            "records": [each.records for each in manifests],
+            "extract_id": [part.extract_id for _, part in origins],
+            "feed": [each.feed for each, _ in origins],
+            "partition_key": [each.partition_key for each, _ in origins],
+            "partition": [each.partition for each, _ in origins],
+            "extracted_at": [part.extracted_at for _, part in origins],
+            "records": [part.records for _, part in origins],
+            "pack": [each.extract_id if each.parts else None for each, _ in origins],
         },
-        schema_overrides={"extracted_at": pl.Datetime("us", "UTC")},
+        schema_overrides={"extracted_at": pl.Datetime("us", "UTC"), "pack": pl.String()},
+    )
+    connection.execute(
+        "DELETE FROM ops.load_log WHERE list_contains(?::VARCHAR[], extract_id)",
+        [[part.extract_id for _, part in origins]],
     )
     _insert(connection, "ops.load_log", rows)
     connection.execute(

@@ -131,6 +131,7 @@ BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame]] = {
     "schema_drift": lambda sources: books.schema_drift(sources.connection),
     "sync_status": lambda sources: books.sync_status(sources.connection),
     "loaded_extracts": lambda sources: books.loaded_extracts(sources.connection),
+    "erasures": lambda sources: books.erasures(sources.connection),
 }
 """How each mart is computed; in this order, as later ones read earlier ones."""
 

@@ -16,7 +16,7 @@ import duckdb
 
 from ldt_pipeline.tables import TABLES, Layer, Table, duckdb_type
 
-FORMAT = 1
+FORMAT = 2
 """Raised when rows mean something else although no column changed."""
 
 LINEAGE_COLUMNS = {
@@ -31,8 +31,15 @@ LINEAGE_COLUMNS = {
 _OPS_TABLES = {
     "load_log": (
         "extract_id VARCHAR, feed VARCHAR, partition_key VARCHAR, partition VARCHAR, "
-        "extracted_at TIMESTAMP WITH TIME ZONE, records BIGINT, rejected BIGINT"
+        "extracted_at TIMESTAMP WITH TIME ZONE, records BIGINT, rejected BIGINT, pack VARCHAR"
     ),
+    "erasures": (
+        "entity VARCHAR, id VARCHAR, event_id VARCHAR, race_id VARCHAR, "
+        "before TIMESTAMP WITH TIME ZONE, reason VARCHAR, erased_at TIMESTAMP WITH TIME ZONE, "
+        "recipients VARCHAR"
+    ),
+    # Of whom the raw store holds more than it may; without an id, of somebody.
+    "erasures_due": "entity VARCHAR, id VARCHAR",
     "tombstones": "entity VARCHAR, id VARCHAR, deleted_at TIMESTAMP WITH TIME ZONE",
     "rejections": (
         "feed VARCHAR, entity VARCHAR, record_id VARCHAR, reason VARCHAR, extract_id VARCHAR, "

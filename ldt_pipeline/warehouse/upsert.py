@@ -3,8 +3,9 @@
 What belongs here: which version wins, and the statements that put it in. What doesn't: reading
 extracts (`load.py`).
 
-A version is ordered by (`updated_at`, extract time, extract, line). All of it is a maximum, so
-loading in another order or in other batches gives the same rows.
+A version is ordered by (whether it is redacted, `updated_at`, extract time, extract, line). All of
+it is a maximum, so loading in another order or in other batches gives the same rows. A redaction
+wins over whatever was changed later: nothing says that it moves `updatedAt`.
 
 Deleting by a join and inserting is, of all ways that DuckDB has, the one that stays fast whatever
 the order of the incoming rows; `MERGE INTO` and `UPDATE … FROM` of all columns can take minutes.
@@ -22,6 +23,7 @@ from ldt_pipeline.warehouse.connection import registered
 from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, children, stored_columns
 
 _VERSION = ("updated_at", "_extracted_at", "_extract_id", "_record_number")
+_REDACTED = "gdpr_redacted"
 
 
 def upsert(
@@ -107,7 +109,8 @@ def _merge(
             _record_number =
                 CASE WHEN newer.wins THEN newer._record_number ELSE stored._record_number END,
             _extracted_at =
-                CASE WHEN newer.wins THEN incoming._extracted_at ELSE stored._extracted_at END
+                CASE WHEN newer.wins THEN incoming._extracted_at ELSE stored._extracted_at END,
+            _partition = CASE WHEN newer.wins THEN incoming._partition ELSE stored._partition END
         FROM newer JOIN incoming ON incoming."{key}" = newer.id
         WHERE stored."{key}" = newer.id AND ({same} OR NOT newer.wins)
         """
@@ -172,7 +175,9 @@ def _newest_of_batch(
     named = named.select(columns)
     if named[key].n_unique() == named.height:
         return named
-    order = [name for name in _VERSION if name in named.columns]
+    order: list[str | pl.Expr] = [name for name in _VERSION if name in named.columns]
+    if _REDACTED in named.columns:
+        order.insert(0, pl.col(_REDACTED).fill_null(value=False))
     return (
         named.with_columns(_seen_at=pl.col("_extracted_at").max().over(key))
         .sort(order, nulls_last=False)
@@ -185,6 +190,8 @@ def _version(table: Table, alias: str) -> str:
     parts = [f"{alias}.{name}" for name in _VERSION[1:]]
     if "updated_at" in table.schema:
         parts.insert(0, f"coalesce({alias}.updated_at, '-infinity'::TIMESTAMPTZ)")
+    if _REDACTED in table.schema:
+        parts.insert(0, f"coalesce({alias}.{_REDACTED}, FALSE)")
     return f"row({', '.join(parts)})"
 
 

@@ -11,7 +11,17 @@ from click.testing import CliRunner
 from ldt_pipeline.cli import main
 from ldt_pipeline_tests.cli.conftest import LDT, clean_environment
 
-COMMANDS = ["demo", "check", "sync", "start-list", "allocations", "rebuild", "sandbox"]
+COMMANDS = [
+    "demo",
+    "check",
+    "sync",
+    "start-list",
+    "allocations",
+    "erase",
+    "rebuild",
+    "compact",
+    "sandbox",
+]
 
 
 def test_contract_of_commands() -> None:

@@ -7,6 +7,8 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+from ldt_pipeline.erasing.book import Reason
+from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline_tests.syncing import Account, published_rows
 
 READ = (
@@ -26,6 +28,11 @@ def processes() -> ForkServerContext:
 
 def sync(folder: Path, base_url: str, api_key: str) -> None:
     Account(folder, base_url=base_url, api_key=api_key, is_shared=True).sync()
+
+
+def erase(folder: Path, base_url: str, api_key: str, ids: list[str]) -> None:
+    account = Account(folder, base_url=base_url, api_key=api_key, is_shared=True)
+    account.erase(*(Subject(entity="participants", id=each, reason=Reason.ASKED) for each in ids))
 
 
 def read_until(path: Path, stop: Any, reads: Any) -> None:

@@ -89,16 +89,17 @@ def assert_model(found: dict[str, Any], manifests: list[Manifest], history: list
                 record = _read(line)
                 if not record or not record.get("id"):
                     continue
-                version = (parse_instant(record.get("updatedAt")) or START.replace(year=1), at)
+                changed_at = parse_instant(record.get("updatedAt")) or START.replace(year=1)
+                version = (bool(record.get("gdprRedacted")), changed_at, at)
                 seen[record["id"]] = at
-                if record["id"] not in newest or version >= newest[record["id"]][:2]:
+                if record["id"] not in newest or version >= newest[record["id"]][:3]:
                     newest[record["id"]] = (*version, str(record["bibNumber"]))
     names = _columns("participants")
     bib, deleted = names.index("bib_number"), names.index("deleted_at")
     assert {(row[0], str(row[bib]), row[deleted]) for row in found["participants"]} == {
-        (name, version[2], gone[name] if gone.get(name, START) >= seen[name] else None)
+        (name, version[3], gone[name] if gone.get(name, START) >= seen[name] else None)
         if name in gone
-        else (name, version[2], None)
+        else (name, version[3], None)
         for name, version in newest.items()
     }
     deleted = _columns("reserved_entry_groups").index("deleted_at")

@@ -1,0 +1,91 @@
+"""The erasures feed: materialising it takes people's data out of every copy."""
+
+import dagster as dg
+from pydantic import Field
+
+from ldt_pipeline.defs.metadata import OWNERS, Materialized
+from ldt_pipeline.defs.raw_assets import GROUP
+from ldt_pipeline.defs.resources import Storage
+from ldt_pipeline.erasing.book import Reason
+from ldt_pipeline.erasing.due import Subject
+from ldt_pipeline.erasing.erase import erase
+from ldt_pipeline.home import records_folder
+from ldt_pipeline.progress import reporter
+from ldt_pipeline.raw import ERASURES
+
+
+class EraseConfig(dg.Config):
+    """Whom to erase besides those who are due: ids, never names."""
+
+    participants: list[str] = Field(default_factory=list)
+    """Participants, by id."""
+    applications: list[str] = Field(default_factory=list)
+    """Applications, by id."""
+
+
+@dg.asset(
+    group_name=GROUP,
+    description=(
+        "Whose data was erased: ids with when and why. Materialising erases whom the configuration "
+        "names, whom the API has redacted, and what retention is over for: from raw extracts, "
+        "warehouse, published file, exports and Dagster's own records. It can't be undone."
+    ),
+    owners=list(OWNERS),
+    kinds={"json"},
+    # That of the warehouse, which it replaces.
+    pool="warehouse",
+    metadata={
+        "dagster/table_name": "raw.erasures",
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn("id", "string", description="The entry that was erased."),
+                dg.TableColumn("eventId", "string", description="Its event."),
+                dg.TableColumn("raceId", "string", description="Its race."),
+                dg.TableColumn(
+                    "before",
+                    "string",
+                    description="In the place of an entry: all of races that started before.",
+                ),
+                dg.TableColumn("reason", "string", description="Why."),
+                dg.TableColumn("erasedAt", "string", description="When (UTC)."),
+                dg.TableColumn(
+                    "recipients", "array", description="Who had received an export with it."
+                ),
+            ]
+        ),
+    },
+)
+def raw_erasures(
+    context: dg.AssetExecutionContext, config: EraseConfig, storage: Storage
+) -> Materialized:
+    """Erase."""
+    asked = [
+        Subject(entity=entity, id=each, reason=Reason.ASKED)
+        for entity, ids in (
+            ("participants", config.participants),
+            ("applications", config.applications),
+        )
+        for each in ids
+    ]
+    erased = erase(
+        storage.settings,
+        storage.raw(),
+        asked,
+        dagster_home=records_folder(),
+        progress=reporter("erase"),
+    )
+    for recipient in erased.recipients:
+        context.log.warning(f"Has to be told of the erasure: {recipient}.")
+    for path in erased.exports:
+        context.log.info(f"Deleted an export that had the person in it: {path.name}.")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(each.records for each in storage.raw().manifests(ERASURES)),
+            "people": erased.people,
+            "records_rewritten": erased.records,
+            "extracts_rewritten": erased.extracts,
+            "exports_deleted": len(erased.exports),
+            "files_of_dagster_changed": len(erased.traces),
+            "recipients_to_tell": len(erased.recipients),
+        }
+    )

@@ -1,0 +1,250 @@
+"""Erasing, in an order that survives being killed at any moment.
+
+What belongs here: the order. What doesn't: each of the things that are done.
+
+1. What is due goes into the erasures feed: from here on nothing of it is stored or loaded again,
+   and whoever finds the erasure unfinished goes on with it.
+2. The raw store is looked through, to know what has to go.
+3. Exports, Dagster's records and the published file lose it.
+4. The raw store is rewritten, an extract at a time.
+5. The warehouse is loaded anew from it into a file beside, which takes its place in one step. It
+   has the erasure in its books: that is what makes it finished. A new file has no free page, and
+   no log, with bytes of the old one.
+
+Every step can be done again. A step that was done finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from ldt_pipeline.erasing import ledger, published, traces
+from ldt_pipeline.erasing.book import ENTITIES, RACES, Book, Erasure, Reason, write_erasures
+from ldt_pipeline.erasing.due import Subject, what_is_due
+from ldt_pipeline.erasing.scan import look_through, rewrite
+from ldt_pipeline.instants import now
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
+from ldt_pipeline.raw.generations import base_of
+from ldt_pipeline.raw.leftovers import remove_abandoned, remove_superseded
+from ldt_pipeline.raw.packing import finish as finish_compacting
+from ldt_pipeline.settings import Settings
+from ldt_pipeline.tables import table
+from ldt_pipeline.warehouse.connection import connect, warehouse_lock
+from ldt_pipeline.warehouse.load import load_erasures, load_pending, loaded_ids
+from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
+
+Progress = Callable[[int], None]
+
+
+@dataclass(kw_only=True)
+class Erased:
+    """What an erasure did: numbers, paths of files, and who has to be told; nothing personal."""
+
+    people: int = 0
+    records: int = 0
+    extracts: int = 0
+    exports: list[Path] = field(default_factory=list[Path])
+    traces: list[Path] = field(default_factory=list[Path])
+    recipients: list[str] = field(default_factory=list[str])
+
+
+def erase(
+    settings: Settings,
+    store: RawStore,
+    asked: Sequence[Subject] = (),
+    *,
+    dagster_home: Path | None = None,
+    progress: Progress | None = None,
+) -> Erased:
+    """Erase what is due, and whom somebody asked for, from every copy under the data folder.
+
+    Raises:
+        WarehouseBusyError: Another process kept the warehouse for too long.
+        DamagedExtractError: An extract can't be read, so that nobody can say who is in it.
+    """
+    with warehouse_lock(settings.warehouse_path):
+        _clear_leftovers(settings, store)
+        result = _enter(settings, store, asked)
+        book = Book.read(store)
+        found = look_through(store, book, progress=progress)
+        result.records, result.extracts = found.records, len(found.manifests)
+        ids = {entity: found.ids[entity] | _ids_of(asked, entity) for entity in ENTITIES}
+        everybody = set[str]().union(*ids.values())
+        result.exports = traces.delete_exports(
+            settings.exports_dir, ids=everybody, texts=found.texts
+        )
+        if book.before is not None:
+            result.exports += traces.delete_older(settings.exports_dir, book.before.timestamp())
+        if dagster_home is not None:
+            result.traces = traces.blank_records(dagster_home, found.texts)
+        if found.manifests or everybody:
+            published.without_erased(settings.published_path, ids=ids, before=book.before)
+        for manifest in found.manifests:
+            rewrite(store, book, manifest)
+            remove_superseded(store)
+        _settle_warehouse(settings, store, book, progress)
+    return result
+
+
+def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> Erased:
+    """Enter into the feed what isn't in it yet."""
+    book = Book.read(store)
+    subjects: dict[tuple[str, str], Subject] = {}
+    before = None
+    for each in asked:
+        if each.id not in book.erased[each.entity]:
+            subjects[each.entity, each.id] = each
+    with _books(settings.warehouse_path) as connection:
+        if connection is not None:
+            due = what_is_due(connection, store, settings)
+            before = due.before
+            for each in due.subjects:
+                is_known = each.id in book.erased[each.entity] | book.redacted[each.entity]
+                if each.reason is not Reason.REDACTED or not is_known:
+                    subjects.setdefault((each.entity, each.id), each)
+        places = {
+            entity: _places(connection, entity, _ids_of(subjects.values(), entity))
+            for entity in ENTITIES
+        }
+    receipts = ledger.received(settings.ledger_dir, _ids_of(subjects.values(), "participants"))
+    erased_at = now()
+    result = Erased(people=len(subjects))
+    for entity in ENTITIES:
+        lines: list[Erasure] = []
+        for each in subjects.values():
+            if each.entity != entity:
+                continue
+            event_id, race_id = places[entity].get(each.id, (None, None))
+            of_person = receipts.get(each.id, []) if entity == "participants" else []
+            sentences = tuple(dict.fromkeys(receipt.sentence for receipt in of_person))
+            result.recipients += [text for text in sentences if text not in result.recipients]
+            lines.append(
+                Erasure(
+                    id=each.id,
+                    event_id=event_id,
+                    race_id=race_id,
+                    reason=each.reason,
+                    erased_at=erased_at,
+                    recipients=sentences,
+                )
+            )
+        if lines:
+            write_erasures(store, entity, lines)
+    if before is not None:
+        line = Erasure(before=before, reason=Reason.RETENTION, erased_at=erased_at)
+        write_erasures(store, RACES, [line])
+    return result
+
+
+@contextmanager
+def _books(path: Path) -> Generator[duckdb.DuckDBPyConnection | None]:
+    """Open the warehouse as it stands; None where there is none of this version."""
+    if not path.exists():
+        yield None
+        return
+    with connect(path) as connection:
+        try:
+            create_or_check(connection)
+        except OutdatedWarehouseError:
+            is_ours = False
+        else:
+            is_ours = True
+        yield connection if is_ours else None
+
+
+def _places(
+    connection: duckdb.DuckDBPyConnection | None, entity: str, ids: Collection[str]
+) -> dict[str, tuple[str | None, str | None]]:
+    if connection is None or not ids:
+        return {}
+    key = table(entity).key[0]
+    rows = connection.execute(
+        f'SELECT "{key}", event_id, race_id FROM tidy.{entity} '
+        f'WHERE list_contains(?::VARCHAR[], "{key}")',
+        [list(ids)],
+    ).fetchall()
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def _ids_of(subjects: Collection[Subject], entity: str) -> set[str]:
+    return {each.id for each in subjects if each.entity == entity}
+
+
+def _clear_leftovers(settings: Settings, store: RawStore) -> None:
+    """Take away what doesn't count: whoever looks for a person must not find one there."""
+    finish_compacting(store)
+    remove_superseded(store)
+    remove_abandoned(settings.raw_dir)
+    remove_abandoned(settings.exports_dir)
+    # Nobody else has the warehouse, so nobody is making any of these.
+    for path in settings.data_dir.glob(f"{TEMPORARY_PREFIX}*"):
+        if path.is_file():
+            path.unlink()
+    spilled = settings.warehouse_path.with_name(settings.warehouse_path.name + ".tmp")
+    for path in spilled.glob("*") if spilled.exists() else ():
+        path.unlink()
+
+
+def _settle_warehouse(
+    settings: Settings, store: RawStore, book: Book, progress: Progress | None
+) -> None:
+    """Bring the warehouse to what the raw store is now; a new file where it held anything."""
+    path = settings.warehouse_path
+    if not path.exists():
+        return
+    with _books(path) as connection:
+        if connection is None:
+            return  # of another version: the next sync makes it anew
+        if not _is_stale(connection, store, book):
+            load_erasures(connection, store)
+            connection.execute("DELETE FROM ops.erasures_due")
+            return
+        comparisons = connection.execute("SELECT * FROM ops.comparisons").fetchall()
+    building = path.parent / f"{TEMPORARY_PREFIX}warehouse-{os.getpid()}.duckdb"
+    with connect(building) as connection:
+        create_or_check(connection)
+        load_pending(connection, store, progress=progress)
+        for row in comparisons:
+            marks = ", ".join("?" for _ in row)
+            connection.execute(f"INSERT INTO ops.comparisons VALUES ({marks})", list(row))
+        connection.execute("DELETE FROM ops.erasures_due")
+    building.chmod(0o600)
+    _flush(building)
+    wal = path.with_name(path.name + ".wal")
+    wal.unlink(missing_ok=True)
+    os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
+    wal.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _is_stale(connection: duckdb.DuckDBPyConnection, store: RawStore, book: Book) -> bool:
+    """Whether the raw store was rewritten since, or rows have more than the raw store may have."""
+    held = store.extract_ids()
+    bases = {base_of(each) for each in held}
+    if any(each not in held and base_of(each) in bases for each in loaded_ids(connection)):
+        return True
+    for entity in ENTITIES:
+        key = table(entity).key[0]
+        rows = connection.execute(
+            f'SELECT count(*) FROM tidy.{entity} WHERE list_contains(?::VARCHAR[], "{key}") '
+            "AND NOT coalesce(gdpr_redacted, FALSE)",
+            [[*book.erased[entity], *book.redacted[entity]]],
+        ).fetchall()
+        if rows[0][0]:
+            return True
+    return False
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

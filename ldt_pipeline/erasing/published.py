@@ -1,0 +1,137 @@
+"""The published file, without the person, at once: whether or not the next one may be published.
+
+What belongs here: making the file anew, without what is personal. What doesn't: publishing the
+warehouse, which brings the rows up to date afterwards, and only if all checks hold.
+
+It goes by the names of columns, not by the registry: the file may be of another version.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
+from ldt_pipeline.warehouse.connection import connect, registered
+
+_KEYS = {"participants": "participant_id", "applications": "application_id"}
+_FLAGS = frozenset({"is_redacted", "gdpr_redacted"})
+_STAY = frozenset(
+    {
+        *("participant_id", "application_id", "event_id", "event_name", "event_occurrence_id"),
+        *("race_id", "race_name", "race_start_at", "ticket_id", "ticket_title", "created_at"),
+        *("registered_at", "updated_at", "deleted_at", "approval_status", "entry_route"),
+        *("partner_id", "partner_name", "reserved_entry_group_id", "reserved_entry_group_name"),
+        *("reserved_entry_group_code", "erased_at", "reason", "entity", "subject", "subject_id"),
+        *("severity", "kind", "sentence", "wave", "changed_at", "change"),
+    }
+)
+
+
+def without_erased(path: Path, *, ids: Mapping[str, set[str]], before: object = None) -> bool:
+    """Put a file in the place of the published one that lacks what is personal of some people.
+
+    The caller holds the warehouse. Gives False where there is no file, or nobody of them is in it.
+
+    Args:
+        path: The published file.
+        ids: Whose, by entity.
+        before: And those of races that started before this instant.
+    """
+    if not path.exists():
+        return False
+    building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
+    building.unlink(missing_ok=True)
+    try:
+        with connect(Path(":memory:")) as connection:
+            connection.execute(f"ATTACH '{_escaped(path)}' AS old (READ_ONLY)")
+            connection.execute(f"ATTACH '{_escaped(building)}' AS new")
+            connection.execute("COPY FROM DATABASE old TO new (SCHEMA)")
+            changed = _copy(connection, ids, before)
+            connection.execute("DETACH new")
+            connection.execute("DETACH old")
+        if not changed:
+            return False
+        building.chmod(0o600)
+        _flush(building)
+        wal = path.with_name(path.name + ".wal")
+        wal.unlink(missing_ok=True)
+        os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
+        wal.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    finally:
+        building.unlink(missing_ok=True)
+        building.with_name(building.name + ".wal").unlink(missing_ok=True)
+    return True
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection, ids: Mapping[str, set[str]], before: object
+) -> int:
+    """Copy every table; gives how many rows lost something."""
+    columns: dict[str, list[str]] = {}
+    for table, column in connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() "
+        "WHERE database_name = 'old' AND NOT internal ORDER BY table_name, column_index"
+    ).fetchall():
+        columns.setdefault(table, []).append(column)
+    frame = pl.DataFrame(
+        [(_KEYS[entity], each) for entity, names in ids.items() for each in names],
+        schema={"key": pl.String(), "id": pl.String()},
+        orient="row",
+    )
+    with registered(connection, "gone_ids", frame):
+        connection.execute("CREATE TEMP TABLE gone_people AS SELECT DISTINCT * FROM gone_ids")
+    connection.execute("CREATE TEMP TABLE gone AS SELECT * FROM gone_people")
+    for entity, key in _KEYS.items():
+        if before is not None and {key, "race_start_at"} <= set(columns.get(entity, ())):
+            connection.execute(
+                f"INSERT INTO gone SELECT '{key}', \"{key}\" FROM old.{entity} "
+                "WHERE race_start_at < ?",
+                [before],
+            )
+    return sum(_copy_table(connection, table, names) for table, names in columns.items())
+
+
+def _copy_table(connection: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> int:
+    key = next((each for each in _KEYS.values() if each in names), None)
+    if key is None:
+        connection.execute(f'INSERT INTO new."{table}" SELECT * FROM old."{table}"')
+        return 0
+    is_gone = f"rows.\"{key}\" IN (SELECT id FROM gone WHERE key = '{key}')"
+    is_erased = is_gone.replace("FROM gone", "FROM gone_people")
+    if {"answer", "position"} <= set(names):
+        selected, condition = "*", f"NOT ({is_gone})"
+    else:
+        selected = ", ".join(_value(name, is_gone=is_gone, is_erased=is_erased) for name in names)
+        condition = "TRUE"
+    connection.execute(
+        f'INSERT INTO new."{table}" SELECT {selected} FROM old."{table}" AS rows WHERE {condition}'
+    )
+    query = f'SELECT count(*) FROM old."{table}" AS rows WHERE {is_gone}'
+    return connection.execute(query).fetchall()[0][0]
+
+
+def _value(name: str, *, is_gone: str, is_erased: str) -> str:
+    """Write what a column becomes."""
+    if name in _FLAGS:
+        return f'({is_erased} OR "{name}")'
+    if name in _STAY:
+        return f'"{name}"'
+    return f'CASE WHEN {is_gone} THEN NULL ELSE "{name}" END'
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,156 @@
+"""Other copies under the data folder: exports that were made, and what Dagster wrote down.
+
+What belongs here: finding a person in files of any kind, deleting exports, and blanking texts in
+SQLite files and logs. What doesn't: the raw store, the warehouse and the published file.
+
+Exports can be made again, so those with the person in them are deleted, whatever their format.
+Dagster's records hold nothing personal by design; they are searched all the same, as an error of a
+library might have quoted a value.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import sqlite3
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import zstandard
+
+BLANK = "(erased)"
+
+_SHORTEST_TEXT = 6
+_SQLITE = b"SQLite format 3\x00"
+_BUSY_SECONDS = 60
+_PHONE = re.compile(r"\+?[\d(][\d ()./-]{5,}\d")
+
+
+def telling(texts: Collection[str]) -> list[str]:
+    """Give the texts that tell who it was: addresses, telephone numbers, dates, names, sentences.
+
+    Not single words, which could be anybody's, such as a town, a size or an answer like "Yes".
+    """
+    return sorted(
+        text
+        for text in {each.strip() for each in texts}
+        if len(text) >= _SHORTEST_TEXT
+        and ("@" in text or _PHONE.fullmatch(text) or " " in text or "://" in text)
+    )
+
+
+def delete_exports(folder: Path, *, ids: Collection[str], texts: Collection[str]) -> list[Path]:
+    """Delete the files in a folder that somebody is in, by id or by text; gives their paths."""
+    needles = _needles(texts)
+    by_id = _whole_words(ids)
+    deleted: list[Path] = []
+    for path in sorted(folder.rglob("*")) if folder.exists() and (ids or texts) else ():
+        if path.is_file() and not path.is_symlink() and _holds(path, by_id, needles):
+            path.unlink()
+            deleted.append(path)
+    return deleted
+
+
+def delete_older(folder: Path, moment_seconds: float) -> list[Path]:
+    """Delete the files in a folder that were written before an instant (seconds since 1970)."""
+    deleted: list[Path] = []
+    for path in sorted(folder.rglob("*")) if folder.exists() else ():
+        if path.is_file() and not path.is_symlink() and path.stat().st_mtime < moment_seconds:
+            path.unlink()
+            deleted.append(path)
+    return deleted
+
+
+def blank_records(folder: Path, texts: Collection[str]) -> list[Path]:
+    """Put a blank in the place of texts in SQLite files and other files; gives those changed."""
+    wanted = telling(texts)
+    needles = _needles(wanted)
+    if not needles or not folder.exists():
+        return []
+    changed: list[Path] = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name.endswith(("-wal", "-shm", "-journal")):
+            continue
+        with path.open("rb") as file:
+            is_sqlite = file.read(len(_SQLITE)) == _SQLITE
+        if is_sqlite:
+            log = path.with_name(path.name + "-wal")
+            content = path.read_bytes() + (log.read_bytes() if log.exists() else b"")
+            if any(each in content for each in needles):
+                _blank_sqlite(path, wanted)
+                changed.append(path)
+        else:
+            content = path.read_bytes()
+            if any(each in content for each in needles):
+                for each in needles:
+                    content = content.replace(each, BLANK.encode())
+                path.write_bytes(content)
+                changed.append(path)
+    return changed
+
+
+def _blank_sqlite(path: Path, texts: Collection[str]) -> None:
+    """Replace texts in every column, and leave no free page or log with the old bytes."""
+    forms = sorted({form for text in texts for form in (text, _in_json(text))}, key=len)
+    with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        tables = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+        for (table,) in tables:
+            columns = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+            for column in (each[1] for each in columns):
+                for form in reversed(forms):
+                    connection.execute(
+                        f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) '
+                        f'WHERE typeof("{column}") = \'text\' AND instr("{column}", ?)',
+                        [form, BLANK, form],
+                    )
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _in_json(text: str) -> str:
+    """Write a text as it stands inside JSON that is all ASCII."""
+    return msgspec.json.encode(text).decode()[1:-1].encode("ascii", "backslashreplace").decode()
+
+
+def _needles(texts: Collection[str]) -> list[bytes]:
+    return sorted({form.encode() for text in telling(texts) for form in (text, _in_json(text))})
+
+
+def _whole_words(ids: Collection[str]) -> re.Pattern[bytes] | None:
+    if not ids:
+        return None
+    alternatives = b"|".join(re.escape(each.encode()) for each in sorted(ids))
+    return re.compile(rb"(?<![\w-])(?:" + alternatives + rb")(?![\w-])")
+
+
+def _holds(path: Path, by_id: re.Pattern[bytes] | None, needles: list[bytes]) -> bool:
+    return any(
+        (by_id is not None and by_id.search(content) is not None)
+        or any(each in content for each in needles)
+        for content in _contents(path)
+    )
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    """Give a file's bytes, and those of what is packed in it."""
+    content = path.read_bytes()
+    yield content
+    if content.startswith(b"PK"):
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                yield archive.read(name)
+    elif content.startswith(b"\x1f\x8b"):
+        with suppress(OSError, EOFError):
+            yield gzip.decompress(content)
+    elif content.startswith(b"\x28\xb5\x2f\xfd"):
+        with suppress(zstandard.ZstdError):
+            yield zstandard.ZstdDecompressor().stream_reader(content).read()
+    elif content.startswith(b"PAR1"):
+        yield pl.read_parquet(content).write_ndjson().encode()

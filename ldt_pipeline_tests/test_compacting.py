@@ -1,0 +1,244 @@
+"""Compacting changes no table, whatever the raw store holds, and whenever it is killed."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ldt_pipeline import compacting
+from ldt_pipeline.compacting import Compacted, NotCompactedError, compact
+from ldt_pipeline.erasing.book import Reason
+from ldt_pipeline.erasing.due import Subject, what_is_due
+from ldt_pipeline.erasing.erase import erase
+from ldt_pipeline.raw import DELETIONS, RawStore, leftovers, packing
+from ldt_pipeline.settings import Settings
+from ldt_pipeline.warehouse.connection import connect, open_warehouse
+from ldt_pipeline.warehouse.load import load_pending, pending
+from ldt_pipeline.warehouse.schema import create_or_check
+from ldt_pipeline_tests.warehouse.histories import Extract, contents, histories, write
+
+ENTRY = (
+    '{"id":"%s","eventId":"e1","raceId":"r1","createdAt":"2025-01-01T00:00:00Z",'
+    '"updatedAt":"2025-01-0%dT00:00:00Z","fields":[{"label":"Note","value":"%s"}]}'
+)
+
+
+class Account:
+    def __init__(self, folder: Path, history: list[Extract]) -> None:
+        self.settings = Settings(_env_file=None, data_dir=folder / "data")  # type: ignore[call-arg]
+        self.store = RawStore(str(self.settings.raw_dir))
+        write(self.store, history)
+        self.load()
+
+    def load(self) -> None:
+        with open_warehouse(self.settings.warehouse_path) as connection:
+            load_pending(connection, self.store)
+
+    def compact(self, **options: Any) -> Compacted:
+        return compact(self.settings, self.store, **options)
+
+    def contents(self) -> dict[str, list[Any]]:
+        with open_warehouse(self.settings.warehouse_path) as connection:
+            assert pending(connection, self.store) == []
+            return contents(connection)
+
+    def rebuilt(self, path: Path) -> dict[str, list[Any]]:
+        path.unlink(missing_ok=True)
+        with connect(path) as connection:
+            create_or_check(connection)
+            load_pending(connection, self.store)
+            return contents(connection)
+
+    def unfinished(self) -> int:
+        with open_warehouse(self.settings.warehouse_path) as connection:
+            return what_is_due(connection, self.store, self.settings).unfinished
+
+    def files(self) -> list[Path]:
+        return sorted(path for path in self.settings.raw_dir.rglob("*") if path.is_file())
+
+
+def simple(folder: Path) -> Account:
+    return Account(
+        folder,
+        [
+            Extract(
+                "participants", "2025-01", (ENTRY % ("a", 1, "first"), ENTRY % ("b", 1, "other"))
+            ),
+            Extract("participants", "2025-01", (ENTRY % ("a", 2, "second"),)),
+            Extract("participants", "2025-01", (ENTRY % ("a", 3, "third"), "{}")),
+            Extract("applications", "2025-01", (ENTRY % ("a", 1, "applied"),)),
+            Extract(DELETIONS, "participants", ('{"id":"b"}',)),
+        ],
+    )
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=histories, later=histories, drop=st.booleans(), twice=st.booleans())
+def test_no_table_changes(
+    tmp_path_factory: pytest.TempPathFactory,
+    history: list[Extract],
+    later: list[Extract],
+    drop: bool,
+    twice: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("compact")
+    account = Account(folder, history)
+    before = _without_drift(account.contents(), drop)
+    if account.unfinished() or _is_due(account):
+        erase(
+            account.settings.model_copy(update={"deleted_retention_days": 100_000}), account.store
+        )
+        before = _without_drift(account.contents(), drop)
+    account.compact(drop_superseded=drop)
+    assert _without_drift(account.contents(), drop) == before
+    assert _without_drift(account.rebuilt(folder / "r.duckdb"), drop) == before
+    assert account.unfinished() == 0
+    partitions = [(each.feed, each.partition) for each in account.store.manifests()]
+    assert len(partitions) == len(set(partitions)), "one extract for each"
+    if twice:
+        write(account.store, later)
+        account.load()
+        erase(
+            account.settings.model_copy(update={"deleted_retention_days": 100_000}), account.store
+        )
+        before = _without_drift(account.contents(), drop)
+        account.compact(drop_superseded=drop)
+        assert _without_drift(account.contents(), drop) == before
+        assert _without_drift(account.rebuilt(folder / "r.duckdb"), drop) == before
+
+
+def _is_due(account: Account) -> bool:
+    with open_warehouse(account.settings.warehouse_path) as connection:
+        rows = connection.execute("SELECT count(*) FROM ops.erasures_due").fetchall()
+    return bool(rows[0][0])
+
+
+def _without_drift(found: dict[str, list[Any]], drop: bool) -> dict[str, list[Any]]:
+    """Versions that were dropped no longer tell of keys that only they had."""
+    return {name: rows for name, rows in found.items() if not (drop and name == "schema_drift")}
+
+
+def test_versions_stay_unless_they_are_dropped(tmp_path: Path) -> None:
+    account = simple(tmp_path)
+    done = account.compact()
+    assert (done.extracts_before, done.extracts_after, done.dropped) == (3, 1, 0)
+    assert _lines(account) >= {b"first", b"second", b"third"}
+    done = account.compact(drop_superseded=True)
+    assert done.dropped == 2
+    assert _lines(account) & {b"first", b"second"} == set()
+    assert account.compact(drop_superseded=True).partitions == [], "there is nothing more to do"
+
+
+def _lines(account: Account) -> set[bytes]:
+    content = b"".join(
+        line
+        for manifest in account.store.manifests()
+        for batch in account.store.read(manifest, batch_records=9)
+        for line in batch
+    )
+    return {word for word in (b"first", b"second", b"third", b"other") if word in content}
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_dry_run_changes_nothing(tmp_path: Path, drop: bool) -> None:
+    account = simple(tmp_path)
+    before = {path: path.read_bytes() for path in account.files()}
+    done = account.compact(drop_superseded=drop, dry_run=True)
+    assert (done.extracts_before, done.dropped) == (3, 2 * drop)
+    assert {path: path.read_bytes() for path in account.files()} == before
+    assert not list(account.settings.data_dir.glob(".tmp-*"))
+
+
+def test_nothing_is_deleted_when_the_proof_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line is lost on the way: the proof has to notice."""
+    account = simple(tmp_path)
+    before = {path: path.read_bytes() for path in account.files()}
+
+    class Forgetful(compacting._Dropping):
+        def needed(self, part: Any) -> set[int]:
+            return (super().needed(part) or set()) - {2}
+
+    monkeypatch.setattr(compacting, "_Dropping", Forgetful)
+    with pytest.raises(NotCompactedError, match="participants"):
+        account.compact(drop_superseded=True)
+    assert {path: path.read_bytes() for path in account.files()} == before
+
+
+def test_what_is_not_loaded_is_not_compacted(tmp_path: Path) -> None:
+    account = simple(tmp_path)
+    write(account.store, [Extract("partners", "2025-01", ('{"id":"p"}',))])
+    with pytest.raises(NotCompactedError, match="ldt sync"):
+        account.compact()
+
+
+@pytest.mark.parametrize("calls", range(4))
+@pytest.mark.parametrize("drop", [False, True])
+def test_killed_while_it_is_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int, drop: bool
+) -> None:
+    account = simple(tmp_path)
+    before = account.contents()
+    left = calls
+
+    def remove(path: Any) -> None:
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+        leftovers.remove_extract(path)
+
+    def put_in_place(*arguments: Any) -> None:
+        monkeypatch.setattr(packing, "remove_extract", remove)
+        packing.put_in_place(*arguments)
+
+    monkeypatch.setattr(compacting, "put_in_place", put_in_place)
+    with pytest.raises(KeyboardInterrupt) if calls < 3 else nullcontext():
+        account.compact(drop_superseded=drop)
+    monkeypatch.setattr(packing, "remove_extract", leftovers.remove_extract)
+    account.load()
+    assert account.contents() == before
+    assert account.rebuilt(tmp_path / "r.duckdb") == before
+    erase(account.settings.model_copy(update={"deleted_retention_days": 100_000}), account.store)
+    assert account.unfinished() == 0
+    assert account.contents() == before
+    assert account.rebuilt(tmp_path / "r.duckdb") == before
+    ids = account.store.extract_ids()
+    assert len(ids) == 3
+    assert len(account.files()) == 6
+
+
+def test_an_erasure_reaches_into_what_was_compacted(tmp_path: Path) -> None:
+    account = simple(tmp_path)
+    backup = tmp_path / "backup"
+    shutil.copytree(account.settings.raw_dir, backup)
+    account.compact()
+    keeping = account.settings.model_copy(update={"deleted_retention_days": 100_000})
+    erase(
+        keeping,
+        account.store,
+        [Subject(entity="participants", id="a", reason=Reason.ASKED)],
+    )
+    assert _lines(account) == {b"other"}
+    assert account.contents() == account.rebuilt(tmp_path / "r.duckdb")
+    # An old backup, from before it was compacted, comes back.
+    shutil.copytree(backup, account.settings.raw_dir, dirs_exist_ok=True)
+    assert account.unfinished() > 0
+    erase(keeping, account.store)
+    assert account.unfinished() == 0
+    assert _lines(account) == {b"other"}
+    assert account.contents() == account.rebuilt(tmp_path / "r.duckdb")
