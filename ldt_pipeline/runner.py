@@ -36,6 +36,7 @@ from ldt_pipeline.defs.partitions import (
     contiguous_ranges,
 )
 from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
+from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
@@ -177,6 +178,9 @@ def sync(
 
 def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synced:
     store = RawStore(str(settings.raw_dir))
+    with open_warehouse(settings.warehouse_path) as connection:
+        if heal_book(connection, store):
+            say("The book of erasures was damaged: written anew from the warehouse")
     state = read_state(settings)
     if state.erasures.unfinished:
         state = _erase_what_is_due(settings, runner, say)

@@ -160,14 +160,20 @@ class Book:
 
 
 def read_erasures(store: RawStore, manifest: Manifest) -> list[Erasure]:
-    """Read one extract of the feed."""
-    decoder = msgspec.json.Decoder(Erasure)
-    return [
-        decoder.decode(line)
+    """Read one extract of the feed.
+
+    Raises:
+        DamagedExtractError: It can't be read.
+    """
+    # All of it before anything is believed: its checksum is known at the end.
+    lines = [
+        line
         for batch in store.read(manifest, batch_records=_BATCH_RECORDS)
         for line in batch
         if line
     ]
+    decoder = msgspec.json.Decoder(Erasure)
+    return [decoder.decode(line) for line in lines]
 
 
 def write_erasures(store: RawStore, entity: str, erasures: Iterable[Erasure]) -> Manifest:

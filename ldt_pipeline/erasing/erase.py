@@ -4,7 +4,7 @@ What belongs here: the order. What doesn't: each of the things that are done.
 
 1. What is due goes into the erasures feed: from here on nothing of it is stored or loaded again,
    and whoever finds the erasure unfinished goes on with it.
-2. The raw store is looked through, to know what has to go.
+2. The raw store is looked through, to know what has to go. What is damaged goes at once.
 3. Exports, Dagster's records and the published file lose it.
 4. The raw store is rewritten, an extract at a time.
 5. The warehouse is loaded anew from it into a file beside, which takes its place in one step. It
@@ -34,6 +34,8 @@ from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
 from ldt_pipeline.raw.generations import base_of
 from ldt_pipeline.raw.leftovers import remove_abandoned, remove_superseded
 from ldt_pipeline.raw.packing import finish as finish_compacting
+from ldt_pipeline.raw.quarantine import delete_files as delete_set_aside
+from ldt_pipeline.raw.quarantine import past_damage
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import connect, warehouse_lock
@@ -65,15 +67,19 @@ def erase(
 ) -> Erased:
     """Erase what is due, and whom somebody asked for, from every copy under the data folder.
 
+    An extract that can't be read is set aside, to be fetched again by the next sync, and its bytes
+    are deleted: nobody can say who is in it.
+
     Raises:
         WarehouseBusyError: Another process kept the warehouse for too long.
-        DamagedExtractError: An extract can't be read, so that nobody can say who is in it.
+        DamagedExtractError: The book of erasures can't be read.
     """
     with warehouse_lock(settings.warehouse_path):
         _clear_leftovers(settings, store)
         result = _enter(settings, store, asked)
         book = Book.read(store)
-        found = look_through(store, book, progress=progress)
+        found = past_damage(store, lambda: look_through(store, book, progress=progress))
+        delete_set_aside(store)
         result.records, result.extracts = found.records, len(found.manifests)
         ids = {entity: found.ids[entity] | _ids_of(asked, entity) for entity in ENTITIES}
         everybody = set[str]().union(*ids.values())

@@ -42,8 +42,8 @@ from ldt_pipeline.feeds.positions import (
 )
 from ldt_pipeline.instants import month_of, month_start, next_month, now
 from ldt_pipeline.raw import ExtractWriter, Manifest, RawStore, Walk
+from ldt_pipeline.raw.extract_files import new_id
 from ldt_pipeline.raw.quarantine import note_read_again, waiting
-from ldt_pipeline.raw.store import new_id
 
 _WINDOW_RECORDS_MOST = 5_000
 

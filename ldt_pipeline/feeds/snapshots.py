@@ -14,8 +14,8 @@ from ldt_pipeline.api.errors import NotFoundError
 from ldt_pipeline.feeds.catalogue import Feed
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw.extract_files import partition_folder
 from ldt_pipeline.raw.quarantine import note_read_again, waiting
-from ldt_pipeline.raw.store import partition_folder
 
 
 def fetch_snapshots(

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from upath import UPath
 
+from ldt_pipeline.raw.extract_files import DATA_SUFFIX, MANIFEST_SUFFIX
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX, is_abandoned
 from ldt_pipeline.raw.generations import base_of, newest_generations
-from ldt_pipeline.raw.store import DATA_SUFFIX, MANIFEST_SUFFIX, RawStore
+from ldt_pipeline.raw.store import RawStore
 
 
 def superseded(store: RawStore) -> list[UPath]:

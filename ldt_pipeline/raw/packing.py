@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ldt_pipeline.raw.extract_files import ExtractWriter, new_id
 from ldt_pipeline.raw.leftovers import remove_extract
 from ldt_pipeline.raw.manifests import Manifest, Part
-from ldt_pipeline.raw.store import PACK_SUFFIX, ExtractWriter, RawStore, new_id
+from ldt_pipeline.raw.store import PACK_SUFFIX, RawStore
 
 _BATCH_RECORDS = 5_000
 

@@ -23,9 +23,10 @@ import msgspec
 from upath import UPath
 
 from ldt_pipeline.instants import now
+from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.files import make_folder, sync_folder, write_durably
-from ldt_pipeline.raw.manifests import DELETIONS
-from ldt_pipeline.raw.store import DamagedExtractError, RawStore
+from ldt_pipeline.raw.manifests import DELETIONS, ERASURES
+from ldt_pipeline.raw.store import RawStore
 
 QUARANTINE = "quarantine"
 """Its folder under the raw root. Extracts lie in `<feed>/<key>=<value>/`, and nothing in here does."""
@@ -57,12 +58,16 @@ def past_damage(store: RawStore, work: Callable[[], _Result]) -> _Result:
     The work has to bear being done again from its start.
 
     Raises:
+        DamagedExtractError: It is one of the book of erasures: without it, people who were
+            forgotten would come back.
         OSError: A damaged extract could not be moved.
     """
     while True:
         try:
             return work()
         except DamagedExtractError as error:
+            if error.feed == ERASURES:
+                raise
             set_aside(store, error)
 
 
@@ -128,6 +133,18 @@ def note_read_again(store: RawStore, notes: Collection[SetAside]) -> None:
                 msgspec.json.encode(msgspec.structs.replace(each, read_again_at=now()))
             ),
         )
+
+
+def delete_files(store: RawStore) -> int:
+    """Delete what was set aside, but for the notes of it; gives the number of files.
+
+    Nobody can tell any more who is in a damaged file, and it is read again anyway.
+    """
+    folder = store.root / QUARANTINE
+    paths = [path for path in folder.glob("*/*") if path.name != _ABOUT] if folder.exists() else []
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
 
 
 def _move(path: UPath, target: UPath) -> None:

@@ -1,135 +1,47 @@
-"""Writing and reading extracts: `<feed>/<key>=<value>/<extract>.ndjson.zst` and its manifest.
+"""The extracts under one root: `<feed>/<key>=<value>/<extract>.ndjson.zst`, each with a manifest.
 
-What belongs here: file names, compression, checksums, order. What doesn't: what is in a record,
-and when to read which list (`feeds/`). Paths are universal: a local folder, or a bucket.
+What belongs here: which extracts there are, which of them count, and in which order; what was read
+of a feed. What doesn't: the files of one extract (`extract_files.py`), what is in a record, and when
+to read which list (`feeds/`). Paths are universal: a local folder, or a bucket.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import logging
-import os
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
-from urllib.parse import quote
+from typing import TypeVar
 
 import msgspec
 import zstandard
 from upath import UPath
 
-from ldt_pipeline.instants import now
 from ldt_pipeline.private_files import make_private
-from ldt_pipeline.raw.files import durable_file, hold, write_durably
+from ldt_pipeline.raw.extract_files import (
+    MANIFEST_SUFFIX,
+    DamagedExtractError,
+    ExtractWriter,
+    HashingFile,
+    data_name,
+    decode_manifest,
+    encode,
+    line_batches,
+    manifest_name,
+    new_id,
+    partition_folder,
+)
+from ldt_pipeline.raw.files import write_durably
 from ldt_pipeline.raw.generations import base_of, newest_generations, next_generation
 from ldt_pipeline.raw.manifests import ListTotal, Manifest, Part, Walk
 
-DATA_SUFFIX = ".ndjson.zst"
-MANIFEST_SUFFIX = ".manifest.json"
 PACK_SUFFIX = "-pack"
 """How ids of compacted extracts end (before their generation)."""
 _WALKS = "walks"
 _TOTAL = "total.json"
-_FOLDER_NAME_MOST = 150
-_COMPRESSION_LEVEL = 3
 _Kind = TypeVar("_Kind", Walk, ListTotal)
 _logger = logging.getLogger(__name__)
-
-
-class DamagedExtractError(Exception):
-    """An extract's file does not hold what its manifest says, or the manifest can't be read.
-
-    `folder` is its partition as `<key>=<value>`; `paths` are its files, the manifest last.
-    """
-
-    def __init__(
-        self,
-        text: str,
-        *,
-        feed: str = "",
-        folder: str = "",
-        extract_id: str = "",
-        reason: str = "",
-        paths: Sequence[UPath] = (),
-    ) -> None:
-        super().__init__(text)
-        self.feed = feed
-        self.folder = folder
-        self.extract_id = extract_id
-        self.reason = reason
-        self.paths = paths
-
-
-class ExtractWriter:
-    """One extract being written. Nothing of it counts before `commit`."""
-
-    def __init__(self, folder: UPath, manifest: Manifest) -> None:
-        self._folder = folder
-        self._manifest = manifest
-        self._files = ExitStack()
-        # Until the manifest is there, the file alone must not pass for one that a kill left.
-        self._held = ExitStack()
-        self._file = self._files.enter_context(durable_file(folder / _data_name(manifest)))
-        if isinstance(folder, Path):
-            self._held.callback(os.close, hold(self._file.fileno()))
-        self._hashing = _HashingFile(self._file)
-        self._stream = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).stream_writer(
-            cast("BinaryIO", self._hashing), closefd=False
-        )
-        self._records = 0
-        self._oldest = manifest.oldest_updated_at
-        self._newest = manifest.newest_updated_at
-
-    @property
-    def extract_id(self) -> str:
-        """The id that the extract will have."""
-        return self._manifest.extract_id
-
-    def append(self, record: bytes, updated_at: dt.datetime | None = None) -> None:
-        """Add one record, which holds no line break."""
-        self._stream.write(record + b"\n")
-        self._records += 1
-        if updated_at is not None:
-            self._oldest = min(self._oldest or updated_at, updated_at)
-            self._newest = max(self._newest or updated_at, updated_at)
-
-    def commit(self) -> Manifest:
-        """Put the file in its place, then its manifest: from here on the extract counts."""
-        manifest = self.finish_data()
-        self.count(manifest)
-        return manifest
-
-    def finish_data(self, parts: tuple[Part, ...] = ()) -> Manifest:
-        """Put the file in its place, without its manifest; gives what that is to say."""
-        self._stream.close()
-        self._files.close()
-        return msgspec.structs.replace(
-            self._manifest,
-            records=self._records,
-            bytes=self._hashing.written,
-            sha256=self._hashing.digest.hexdigest(),
-            oldest_updated_at=self._oldest,
-            newest_updated_at=self._newest,
-            parts=parts or self._manifest.parts,
-        )
-
-    def count(self, manifest: Manifest) -> None:
-        """Write the manifest: from here on the extract counts."""
-        with self._held:
-            write_durably(self._folder / _manifest_name(manifest), _encode(manifest))
-
-    def release(self) -> None:
-        """Give the file up, whose manifest won't be written."""
-        self._held.close()
-
-    def abandon(self, error: BaseException) -> None:
-        """Take away what was written."""
-        with self._held, suppress(type(error)):  # the block that wrote the file raises it again
-            self._files.__exit__(type(error), error, error.__traceback__)
 
 
 class RawStore:
@@ -169,7 +81,7 @@ class RawStore:
 
     def manifest_path(self, manifest: Manifest) -> UPath:
         """Give where an extract's manifest lies, or would."""
-        return self._folder(manifest) / _manifest_name(manifest)
+        return self._folder(manifest) / manifest_name(manifest)
 
     def replaced_manifest_paths(self) -> list[UPath]:
         """Give the manifests of extracts that lie there although a compacted one replaced them."""
@@ -200,7 +112,7 @@ class RawStore:
         `without` names ids of extracts to leave out, unread.
         """
         found = [
-            _decode_manifest(path)
+            decode_manifest(path)
             for path in self._manifest_paths(feed)
             if path.name.removesuffix(MANIFEST_SUFFIX) not in (without or ())
         ]
@@ -213,17 +125,17 @@ class RawStore:
             DamagedExtractError: The file is missing, was changed, or holds another number of
                 records; batches given before the error must not be used.
         """
-        path = self._folder(manifest) / _data_name(manifest)
+        path = self._folder(manifest) / data_name(manifest)
         if not path.exists():
             # It may have been rewritten, line by line, since its manifest was read.
             manifest = self._successor(manifest) or manifest
-            path = self._folder(manifest) / _data_name(manifest)
+            path = self._folder(manifest) / data_name(manifest)
         count = 0
         hashing = None
         try:
             with path.open("rb") as file:
-                hashing = _HashingFile(file)
-                for batch in _batches(hashing, batch_records):
+                hashing = HashingFile(file)
+                for batch in line_batches(hashing, batch_records):
                     count += len(batch)
                     yield batch
         except (FileNotFoundError, zstandard.ZstdError) as error:
@@ -233,9 +145,7 @@ class RawStore:
 
     def write_walk(self, walk: Walk, *, name: str | None = None) -> None:
         """Record a proved walk. `name` replaces an earlier one of this name."""
-        write_durably(
-            self.root / walk.feed / _WALKS / f"{name or walk.walk_id}.json", _encode(walk)
-        )
+        write_durably(self.root / walk.feed / _WALKS / f"{name or walk.walk_id}.json", encode(walk))
 
     def walk(self, feed: str, name: str) -> Walk | None:
         """Give the walk that was recorded under a name; a record that is damaged counts as none."""
@@ -263,7 +173,7 @@ class RawStore:
 
     def write_total(self, total: ListTotal) -> None:
         """Keep what the API said that a list holds, in the place of what it said before."""
-        write_durably(self.root / total.feed / _TOTAL, _encode(total))
+        write_durably(self.root / total.feed / _TOTAL, encode(total))
 
     def total(self, feed: str) -> ListTotal | None:
         """Give what the API last said that a list holds; None if it was never asked."""
@@ -334,14 +244,14 @@ class RawStore:
         newest = newest_generations(found).get(base, manifest.extract_id)
         if newest == manifest.extract_id:
             return None
-        return _decode_manifest(folder / f"{newest}{MANIFEST_SUFFIX}")
+        return decode_manifest(folder / f"{newest}{MANIFEST_SUFFIX}")
 
     def _folder(self, manifest: Manifest) -> UPath:
         return self._partition_folder(manifest.feed, manifest.partition_key, manifest.partition)
 
     def _partition_folder(self, feed: str, partition_key: str, value: str) -> UPath:
         # Ids come from the API: nothing in one may lead out of the folder.
-        return self.root / feed / f"{partition_key}={_partition_name(value)}"
+        return self.root / feed / partition_folder(partition_key, value)
 
     def _damaged(self, manifest: Manifest, what: str) -> DamagedExtractError:
         folder = self._folder(manifest)
@@ -352,7 +262,7 @@ class RawStore:
             folder=folder.name,
             extract_id=manifest.extract_id,
             reason=what,
-            paths=[folder / _data_name(manifest), folder / _manifest_name(manifest)],
+            paths=[folder / data_name(manifest), folder / manifest_name(manifest)],
         )
 
 
@@ -369,106 +279,7 @@ def _replaced(paths: Mapping[str, UPath]) -> set[str]:
 @lru_cache(maxsize=4096)
 def _replaced_by(path: UPath) -> frozenset[str]:
     # An id is never given twice and its manifest never changed: what was read once stays true.
-    return frozenset(base_of(each) for each in _decode_manifest(path).replaces)
-
-
-def new_id(moment: dt.datetime | None = None) -> str:
-    """Give an id that sorts by time and is never given twice."""
-    return f"{(moment or now()).astimezone(dt.UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
-
-
-def _partition_name(value: str) -> str:
-    name = quote(value, safe="")
-    return name if len(name) <= _FOLDER_NAME_MOST else hashlib.sha256(name.encode()).hexdigest()
-
-
-def partition_folder(partition_key: str, value: str) -> str:
-    """Give the name of a partition's folder."""
-    return f"{partition_key}={_partition_name(value)}"
-
-
-def record_hash(record: bytes) -> int:
-    """Give the hash that a version of a record is known by: 64 bits, signed."""
-    digest = hashlib.blake2b(record, digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
-
-
-class _HashingFile:
-    """A file that hashes and counts what passes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-        self.written = 0
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        self.written += len(data)
-        return self._file.write(data)
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self.digest.update(data)
-        return data
-
-
-def _batches(file: _HashingFile, batch_records: int) -> Iterator[list[bytes]]:
-    reader = zstandard.ZstdDecompressor().stream_reader(
-        cast("BinaryIO", file), read_across_frames=True
-    )
-    rest = b""
-    batch: list[bytes] = []
-    while chunk := reader.read(1 << 22):
-        *lines, rest = (rest + chunk).split(b"\n")
-        batch.extend(lines)
-        while len(batch) >= batch_records:
-            yield batch[:batch_records]
-            batch = batch[batch_records:]
-    if rest:
-        batch.append(rest)
-    if batch:
-        yield batch
-
-
-def _data_name(manifest: Manifest) -> str:
-    return manifest.extract_id + DATA_SUFFIX
-
-
-def _manifest_name(manifest: Manifest) -> str:
-    return manifest.extract_id + MANIFEST_SUFFIX
-
-
-def _encode(value: Manifest | Walk | ListTotal) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
-
-
-def _decode_manifest(path: UPath) -> Manifest:
-    extract_id = path.name.removesuffix(MANIFEST_SUFFIX)
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _bad_manifest(path, f"its manifest can't be read ({error})") from None
-    folder = f"{manifest.partition_key}={_partition_name(manifest.partition)}"
-    if (manifest.extract_id, manifest.feed, folder) != (
-        extract_id,
-        path.parent.parent.name,
-        path.parent.name,
-    ):
-        # A flipped bit in a name leaves good JSON: the file of another extract would be read.
-        raise _bad_manifest(path, "its manifest is that of another extract")
-    return manifest
-
-
-def _bad_manifest(path: UPath, reason: str) -> DamagedExtractError:
-    extract_id = path.name.removesuffix(MANIFEST_SUFFIX)
-    return DamagedExtractError(
-        f"Extract {extract_id} ({path.parent.name}) can't be used: {reason}.",
-        feed=path.parent.parent.name,
-        folder=path.parent.name,
-        extract_id=extract_id,
-        reason=reason,
-        paths=[path.parent / f"{extract_id}{DATA_SUFFIX}", path],
-    )
+    return frozenset(base_of(each) for each in decode_manifest(path).replaces)
 
 
 def _decode_or_forget(path: UPath, kind: type[_Kind]) -> _Kind | None:

@@ -10,8 +10,8 @@ import duckdb
 from ldt_pipeline.erasing.due import Due, what_is_due
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.extract_files import partition_folder
 from ldt_pipeline.raw.quarantine import waiting
-from ldt_pipeline.raw.store import partition_folder
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.connection import open_warehouse

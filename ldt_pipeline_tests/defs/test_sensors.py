@@ -9,8 +9,8 @@ from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
 from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import set_aside
-from ldt_pipeline.raw.store import DamagedExtractError
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.tables import TABLES

@@ -14,7 +14,7 @@ from upath import UPath
 
 from ldt_pipeline.api.answers import one_line, parse_page
 from ldt_pipeline.raw import Manifest, RawStore
-from ldt_pipeline.raw.store import DamagedExtractError
+from ldt_pipeline.raw.extract_files import DamagedExtractError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

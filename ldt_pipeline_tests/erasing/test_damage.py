@@ -1,0 +1,140 @@
+"""Erasing where files are damaged: what can't be read is not kept, and the book is never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from ldt_pipeline.erasing.book import Book, Reason
+from ldt_pipeline.erasing.due import Subject
+from ldt_pipeline.erasing.healing import heal_book
+from ldt_pipeline.erasing.published import _STAY
+from ldt_pipeline.raw import ERASURES
+from ldt_pipeline.raw.extract_files import DATA_SUFFIX, MANIFEST_SUFFIX, DamagedExtractError
+from ldt_pipeline.raw.quarantine import QUARANTINE, past_damage, waiting
+from ldt_pipeline.tables import TABLES
+from ldt_pipeline.warehouse.connection import open_warehouse
+from ldt_pipeline_tests.erasing.everywhere import find
+from ldt_pipeline_tests.erasing.test_reasons import SECRETS, person
+from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
+from ldt_pipeline_tests.syncing import Account
+
+UNLUCKY = Subject(entity="participants", id="unlucky", reason=Reason.ASKED)
+
+
+@pytest.fixture
+def api() -> Iterator[OtherApi]:
+    dataset = make_dataset(
+        6, participants=40, applications=5, partners=3, groups=3, tickets=2, mass_update=4
+    )
+    with OtherApi(dataset, Readings(max_page_size=50)) as api:
+        yield api
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(bytes(content))
+
+
+def extract_with(account: Account, text: bytes) -> Path:
+    """Give the file of an extract of participants that holds a text."""
+    for manifest in account.store.manifests("participants"):
+        for batch in account.store.read(manifest, batch_records=100):
+            if any(text in line for line in batch):
+                folder = account.store.root / "participants" / f"updated_in={manifest.partition}"
+                return Path(str(folder / f"{manifest.extract_id}{DATA_SUFFIX}"))
+    raise AssertionError("nobody has it")
+
+
+def test_a_damaged_extract_is_not_kept_by_an_erasure(api: OtherApi, tmp_path: Path) -> None:
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    account.sync()
+    path = extract_with(account, b"unlucky")
+    with path.open("ab") as file:  # it can still be read, by whoever does not ask for its checksum
+        file.write(zstandard.compress(b"{}"))
+    assert find(path.parent, SECRETS)
+    account.erase(UNLUCKY)
+    assert waiting(account.store)
+    assert list((tmp_path / "data" / "raw" / QUARANTINE).glob("*/about.json"))
+    assert find(tmp_path / "data", SECRETS) == {}
+
+
+@pytest.mark.parametrize("suffix", [DATA_SUFFIX, MANIFEST_SUFFIX])
+def test_a_damaged_book_is_written_anew_from_the_warehouse(
+    api: OtherApi, tmp_path: Path, suffix: str
+) -> None:
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    account.sync()
+    account.erase(UNLUCKY)
+    before = Book.read(account.store)
+    (path,) = (tmp_path / "data" / "raw" / ERASURES).glob(f"*/*{suffix}")
+    damage(path)
+    with pytest.raises(DamagedExtractError):
+        past_damage(account.store, lambda: Book.read(account.store))
+    with open_warehouse(account.settings.warehouse_path) as connection:
+        assert heal_book(connection, account.store)
+        assert not heal_book(connection, account.store)
+    assert Book.read(account.store) == before
+    assert not waiting(account.store)
+    api.touch("participants", "unlucky")
+    account.sync()
+    assert find(tmp_path / "data", SECRETS) == {}
+
+
+def test_a_damaged_book_that_was_never_loaded_stops_everything(
+    api: OtherApi, tmp_path: Path
+) -> None:
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    account.sync()
+    account.erase(UNLUCKY)
+    (path,) = (tmp_path / "data" / "raw" / ERASURES).glob(f"*/*{DATA_SUFFIX}")
+    damage(path)
+    account.settings.warehouse_path.unlink()
+    with (
+        open_warehouse(account.settings.warehouse_path) as connection,
+        pytest.raises(DamagedExtractError, match="Restore its files from a backup"),
+    ):
+        heal_book(connection, account.store)
+    assert path.exists()
+
+
+def test_tables_without_people_lose_nobody_else(api: OtherApi, tmp_path: Path) -> None:
+    """The published file has views beside its tables, which an erasure keeps."""
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    account.sync()
+    count = account.rows("SELECT count(*) FROM start_list_anonymous")
+    account.erase(UNLUCKY)
+    assert account.rows("SELECT count(*) FROM start_list_anonymous") == count
+    assert account.rows("SELECT view_name FROM duckdb_views() WHERE NOT internal") != []
+
+
+def test_a_file_without_personal_data_can_lose_somebody(api: OtherApi, tmp_path: Path) -> None:
+    account = Account.of(tmp_path / "data", api, is_shared=True, publish_personal_data=False)
+    person(api)
+    account.sync()
+    account.erase(UNLUCKY)
+    account.sync()
+    assert account.rows(
+        "SELECT is_redacted FROM start_list_anonymous WHERE participant_id = 'unlucky'"
+    ) == [(True,)]
+
+
+def test_nothing_personal_stays_in_the_published_file() -> None:
+    kept = {
+        column.name
+        for table in TABLES.values()
+        for column in table.columns
+        if column.personal
+        and column.name in _STAY
+        # Of these tables nobody is blanked: their rows are not people.
+        and {"participant_id", "application_id"} & {each.name for each in table.columns}
+    }
+    assert kept == set()
