@@ -7,6 +7,7 @@ was damaged was found by its checksum, set aside, and fetched again.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def run_folder(chances: random.Random, folder: Path, runs: int, *, where: str) -
             if chances.random() < 0.5:
                 done.append(_delete_warehouse(chances, place))  # all of raw is read then
             at = f"{where}, run {number} ({', '.join(done)})"
-            digest = place.digest()
+            digest, began = place.digest(), time.monotonic()
             if chances.random() < 0.3:
                 ran = place.run("rebuild")
                 tally.object_to(f"{at}, rebuild", ran.offences)
@@ -48,8 +49,8 @@ def run_folder(chances: random.Random, folder: Path, runs: int, *, where: str) -
             tally.runs += 1
             tally.faults.update(done)
             names = None if number == runs - 1 else CHANGING
-            ran_offences = place.offences_in_peace(names=names)
-            tally.object_to(f"{at}, the next sync", ran_offences)
+            tally.object_to(f"{at}, the next sync", place.offences_in_peace(names=names))
+            tally.seconds += time.monotonic() - began
         ran = place.run("rebuild")
         tally.object_to(f"{where}, a rebuild in the end", ran.offences)
         if not ran.succeeded:
