@@ -35,7 +35,7 @@ class Parameter:
                 return {"type": ["string", "null"], "format": "date-time"}
             case "size":
                 return {
-                    "type": ["number", "null"],
+                    "type": ["integer", "null"],
                     "minimum": SMALLEST_PAGE,
                     "maximum": LARGEST_PAGE,
                     "default": USUAL_PAGE,

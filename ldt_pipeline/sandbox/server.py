@@ -144,7 +144,7 @@ class SandboxServer:
     def _elsewhere(request: web.Request) -> web.StreamResponse:
         """The OpenAPI document, or a refusal."""
         if request.method != "GET":
-            return _complaint(405, "The sandbox answers GET requests only")
+            return _complaint(405, "The sandbox answers GET requests only", Allow="GET")
         if request.path != DOCUMENT_PATH:
             raise NotFound(f"There is nothing at {request.path}")
         origin = f"{request.scheme}://{request.host}"
@@ -157,13 +157,13 @@ class SandboxServer:
         match fault:
             case "throttled_seconds":
                 return _complaint(
-                    429, "Too many requests", retry_after=str(settings.retry_after_seconds)
+                    429, "Too many requests", Retry_After=str(settings.retry_after_seconds)
                 )
             case "throttled_date":
                 # A date has whole seconds: one more, so that it is never in the past on arrival.
                 moment = time.time() + settings.retry_after_seconds + 1
                 return _complaint(
-                    429, "Too many requests", retry_after=formatdate(moment, usegmt=True)
+                    429, "Too many requests", Retry_After=formatdate(moment, usegmt=True)
                 )
             case "http_500" | "http_502" | "http_503" | "http_504":
                 return _complaint(int(fault.removeprefix("http_")), "Something went wrong")
@@ -253,12 +253,11 @@ def _json(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
-def _complaint(status: int, message: str, *, retry_after: str | None = None) -> web.Response:
-    headers = None if retry_after is None else {"Retry-After": retry_after}
+def _complaint(status: int, message: str, **headers: str) -> web.Response:
     return web.Response(
         status=status,
         body=msgspec.json.encode({"message": message}),
         content_type="application/json",
         charset="utf-8",
-        headers=headers,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
     )

@@ -123,7 +123,25 @@ def test_a_large_answer_that_is_none_means_what_its_status_says(status: str) -> 
 
 
 def nested(levels: int) -> bytes:
-    return b'{"id": "a", "x": ' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
+    note = b"x" * 20_000
+    return (
+        b'{"id": "a", "note": "'
+        + note
+        + b'", "x": '
+        + b"[" * (levels - 1)
+        + b"]" * (levels - 1)
+        + b"}"
+    )
+
+
+def test_a_small_record_that_is_too_deep() -> None:
+    small = b'{"id": "a", "x": ' + b"[" * 1_000 + b"]" * 1_000 + b"}"
+    with (
+        Scripted(answer(page_of(small))) as server,
+        client_of(server) as client,
+        pytest.raises(ResponseTooLargeError, match="levels deep"),
+    ):
+        client.get_page(LIST_PARTICIPANTS, parameters={})
 
 
 @pytest.mark.parametrize("levels", [NESTING_MOST + 1, 1_000, 1_000_000])
