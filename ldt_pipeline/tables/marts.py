@@ -248,6 +248,7 @@ ERASURES = Table(
         _text(
             "recipients",
             "Who had received an export with the entry in it, and has to be told; joined by '; '.",
+            Personal.FREE,
         ),
     ),
 )

@@ -76,6 +76,7 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         *("feed", "records", "deleted_records", "rejected_records", "api_total", "is_complete"),
         *("newest_updated_at", "last_extracted_at", "extracts"),
     ),
+    "erasures": ("subject", "subject_id", "event_id", "race_id", "reason", "erased_at"),
     "loaded_extracts": (
         *("extract_id", "feed", "partition_key", "partition", "extracted_at"),
         *("records", "rejected"),
