@@ -21,6 +21,7 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
+from filelock import FileLock
 
 from ldt_pipeline.home_storage import HomeEvents, HomeRuns
 from ldt_pipeline.private_files import keep_private, make_private, tighten
@@ -53,13 +54,18 @@ def home_folder() -> Path:
     return load_settings().data_dir / "dagster"
 
 
-def make_home() -> Path:
-    """Give that folder, made; it and all that we write beside it is for its owner alone."""
+def keep_data_private() -> None:
+    """See that the data folder, and all that we write into it, is for its owner alone."""
     keep_private()
     settings = load_settings()
     make_private(settings.data_dir)
     for path in settings.written_paths:
         tighten(path)
+
+
+def make_home() -> Path:
+    """Give the folder of Dagster's own records, made."""
+    keep_data_private()
     make_private(home_folder())
     return home_folder()
 
@@ -75,11 +81,11 @@ def open_instance() -> DagsterInstance:
 
     Close it with `dispose`, or use it as a context manager.
     """
-    home = make_home()
     if os.environ.get("DAGSTER_HOME"):
+        keep_data_private()
         return DagsterInstance.get()
     return DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(home), overrides=cast("Any", INSTANCE_CONFIG))
+        InstanceRef.from_dir(str(make_home()), overrides=cast("Any", INSTANCE_CONFIG))
     )
 
 
@@ -87,9 +93,11 @@ class HomeStorage(DagsterSqliteStorage):
     """Runs, events and schedules, in SQLite under the data folder."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
-        self._run_storage = HomeRuns.from_local(str(Path(base_dir) / "history"))
-        self._event_log_storage = HomeEvents(base_dir)
+        # Dagster makes its files without a lock: two first commands at once stumble over each other.
+        with FileLock(Path(base_dir) / "making.lock", mode=0o600):
+            super().__init__(base_dir, inst_data)
+            self._run_storage = HomeRuns.from_local(str(Path(base_dir) / "history"))
+            self._event_log_storage = HomeEvents(base_dir)
 
     @classmethod
     def config_type(cls) -> Mapping[str, Any]:

@@ -179,4 +179,6 @@ def _wave(record: dict[str, Any]) -> str:
 
 
 def _answers(record: dict[str, Any]) -> int:
+    if record.get("gdprRedacted"):
+        return 0  # whoever asked to be forgotten has no answers, whatever the API still shows
     return sum(each is not None for each in record.get("fields") or ())

@@ -10,11 +10,14 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ldt_pipeline.cli.lines import Line
 from ldt_pipeline.cli.text import counted
 from ldt_pipeline.private_files import find_lax, is_lax
-from ldt_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from ldt_pipeline.settings import Settings
 
 _SUBJECT = "private files"
 _WRITTEN_BY_DAGSTER = ("history", "storage", "schedules", "logs", "compute_logs")
