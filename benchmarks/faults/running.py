@@ -37,7 +37,7 @@ class Scenario:
 SCENARIOS = {
     "api": Scenario(
         work=partial(api_faults.run_folder, in_process=True),
-        runs_of_a_folder=api_faults.RUNS_OF_A_FOLDER, short=5, full=1_000,
+        runs_of_a_folder=api_faults.RUNS_OF_A_FOLDER, short=3, full=1_000,
     ),
     "api-processes": Scenario(
         work=partial(api_faults.run_folder, in_process=False),
@@ -47,7 +47,7 @@ SCENARIOS = {
         work=live.run_folder, runs_of_a_folder=live.RUNS_OF_A_FOLDER, short=1, full=24
     ),
     "kills": Scenario(
-        work=kills.run_folder, runs_of_a_folder=kills.RUNS_OF_A_FOLDER, short=3, full=210
+        work=kills.run_folder, runs_of_a_folder=kills.RUNS_OF_A_FOLDER, short=2, full=210
     ),
     "disk": Scenario(
         work=disk.run_folder, runs_of_a_folder=disk.RUNS_OF_A_FOLDER, short=2, full=60

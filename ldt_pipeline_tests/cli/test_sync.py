@@ -15,15 +15,8 @@ import pytest
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
 from ldt_pipeline_tests.cli.conftest import LDT, Ran, Run, clean_environment, run_ldt
 
-# The real command, but for the patience of its client: people wait longer than tests.
-IMPATIENT = [
-    sys.executable,
-    "-c",
-    "from ldt_pipeline.api.client import Client\n"
-    "Client.__init__.__kwdefaults__.update(retries=1)\n"
-    "from ldt_pipeline.cli import main\n"
-    "main(prog_name='ldt')",
-]
+IMPATIENT = {"LDT_REQUEST_RETRIES": "1"}
+"""People wait longer than tests."""
 
 
 def test_first_sync_publishes_and_says_what(first_sync: Ran, folder: Path) -> None:
@@ -119,7 +112,7 @@ def test_verbose_shows_where_but_never_the_key(ldt: Run, place: str) -> None:
 
 def test_api_that_is_down(folder: Path, settings: dict[str, str]) -> None:
     address = {"LDT_API_BASE_URL": "http://127.0.0.1:9/v0"}
-    ran = run_ldt("sync", folder=folder, settings={**settings, **address}, command=IMPATIENT)
+    ran = run_ldt("sync", folder=folder, settings={**settings, **address, **IMPATIENT})
     assert ran.status == 1
     assert "Check the network and LDT_API_BASE_URL" in ran.sentence
 
@@ -130,8 +123,7 @@ def test_key_that_no_header_can_hold(folder: Path, settings: dict[str, str]) -> 
         "--verbose",
         "sync",
         folder=folder,
-        settings={**settings, "LDT_API_KEY": key, "key": key.strip()},
-        command=IMPATIENT,
+        settings={**settings, "LDT_API_KEY": key, "key": key.strip(), **IMPATIENT},
     )
     assert ran.status == 1
     assert ran.err.splitlines()[-1].startswith("Error: ")
