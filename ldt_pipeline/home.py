@@ -55,13 +55,17 @@ def home_folder() -> Path:
 
 def make_home() -> Path:
     """Give that folder, made; it and all that we write beside it is for its owner alone."""
+    _keep_data_private()
+    make_private(home_folder())
+    return home_folder()
+
+
+def _keep_data_private() -> None:
     keep_private()
     settings = load_settings()
     make_private(settings.data_dir)
     for path in settings.written_paths:
         tighten(path)
-    make_private(home_folder())
-    return home_folder()
 
 
 def open_instance() -> DagsterInstance:
@@ -69,9 +73,10 @@ def open_instance() -> DagsterInstance:
 
     Close it with `dispose`, or use it as a context manager.
     """
-    home = make_home()
     if os.environ.get("DAGSTER_HOME"):
+        _keep_data_private()
         return DagsterInstance.get()
+    home = make_home()
     return DagsterInstance.from_ref(
         InstanceRef.from_dir(str(home), overrides=cast("Any", INSTANCE_CONFIG))
     )
