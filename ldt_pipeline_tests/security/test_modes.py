@@ -129,7 +129,8 @@ def test_the_core_without_a_command(tmp_path: Path) -> None:
         "    publish(connection, folder / 'ldt.duckdb')\n"
     )
     folder = tmp_path / "data"
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
+    folder.chmod(0o755)  # whatever the mask of this process is
     subprocess.run([sys.executable, "-c", script, str(folder)], check=True)
     assert_private(folder)
 
@@ -168,7 +169,8 @@ def test_check_counts_many(synced: tuple[Path, Ran], sandbox: Sandbox) -> None:
 
 
 def test_check_looks_at_dagster_s_home(sandbox: Sandbox, tmp_path: Path) -> None:
-    (tmp_path / "home" / "history").mkdir(parents=True, mode=0o755)
+    (tmp_path / "home" / "history").mkdir(parents=True)
+    (tmp_path / "home" / "history").chmod(0o755)
     (tmp_path / "home" / "history" / "runs.db").write_text("x")
     settings = settings_of(sandbox, tmp_path / "data")
     ran = run_ldt("check", folder=tmp_path, settings=settings, DAGSTER_HOME=str(tmp_path / "home"))
@@ -188,15 +190,18 @@ def test_check_looks_at_dot_env(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_an_empty_folder_holds_nothing_to_hide(tmp_path: Path) -> None:
     """As in a fresh clone."""
     folder = tmp_path / "data"
-    folder.mkdir(mode=0o755)
-    (folder / ".gitkeep").touch(0o644)
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / ".gitkeep").touch()
+    (folder / ".gitkeep").chmod(0o644)
     assert list(find_lax(folder)) == []
     assert list(find_lax(tmp_path / "nowhere")) == []
 
 
 def test_what_is_not_ours_alone_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
-    home.mkdir(mode=0o755)
+    home.mkdir()
+    home.chmod(0o755)
     monkeypatch.setenv("HOME", str(home))
     for_all = tmp_path / "for-all"
     for_all.mkdir()
