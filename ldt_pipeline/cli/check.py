@@ -14,7 +14,6 @@ import click
 
 from ldt_pipeline.cli.command import Command, CommandError
 from ldt_pipeline.cli.lines import Line, Mark, show
-from ldt_pipeline.cli.modes import mode_lines
 from ldt_pipeline.cli.text import counted
 
 if TYPE_CHECKING:
@@ -73,6 +72,7 @@ def _lines(settings: Settings, document: str | None) -> Iterator[Line]:
 
 
 def _settings_lines(settings: Settings) -> Iterator[Line]:
+    from ldt_pipeline.cli.modes import mode_lines  # noqa: PLC0415
     from ldt_pipeline.tidy import QuestionsFileError, load_questions  # noqa: PLC0415
 
     yield Line("✓", "settings", f"the API is {settings.api_base_url}")

@@ -129,7 +129,8 @@ def test_the_core_without_a_command(tmp_path: Path) -> None:
         "    publish(connection, folder / 'ldt.duckdb')\n"
     )
     folder = tmp_path / "data"
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
+    folder.chmod(0o755)  # whatever the mask of this process is
     subprocess.run([sys.executable, "-c", script, str(folder)], check=True)
     assert_private(folder)
 
@@ -189,8 +190,10 @@ def test_check_looks_at_dot_env(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_an_empty_folder_holds_nothing_to_hide(tmp_path: Path) -> None:
     """As in a fresh clone."""
     folder = tmp_path / "data"
-    folder.mkdir(mode=0o755)
-    (folder / ".gitkeep").touch(0o644)
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / ".gitkeep").touch()
+    (folder / ".gitkeep").chmod(0o644)
     assert list(find_lax(folder)) == []
     assert list(find_lax(tmp_path / "nowhere")) == []
 
