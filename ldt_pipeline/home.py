@@ -84,7 +84,6 @@ def open_instance() -> DagsterInstance:
     if os.environ.get("DAGSTER_HOME"):
         keep_data_private()
         return DagsterInstance.get()
-    home = make_home()
     return DagsterInstance.from_ref(
         InstanceRef.from_dir(str(make_home()), overrides=cast("Any", INSTANCE_CONFIG))
     )
