@@ -204,7 +204,20 @@ def _texts(value: Any) -> set[str]:
         return {value}
     items: list[Any] = []
     if isinstance(value, dict):
-        items = list(cast("dict[str, Any]", value).values())
+        members = cast("dict[str, Any]", value)
+        items = [*members.values(), *_full_names(members)]
     elif isinstance(value, list):
         items = cast("list[Any]", value)
     return {text for each in items for text in _texts(each)}
+
+
+def _full_names(members: Mapping[str, Any]) -> list[str]:
+    """Give a person's names as one text, which is how tables and exports have them."""
+    given = [members.get(key) for key in ("firstName", "givenName")]
+    family = [members.get(key) for key in ("lastName", "familyName", "surname")]
+    return [
+        f"{first.strip()} {last.strip()}"
+        for first in given
+        for last in family
+        if isinstance(first, str) and isinstance(last, str)
+    ]

@@ -10,6 +10,7 @@ import zstandard
 
 from ldt_pipeline.erasing.book import Book, Reason
 from ldt_pipeline.erasing.due import Subject
+from ldt_pipeline.erasing.forms import personal_texts, stub
 from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.erasing.published import _STAY
 from ldt_pipeline.raw import ERASURES
@@ -138,3 +139,9 @@ def test_nothing_personal_stays_in_the_published_file() -> None:
         and {"participant_id", "application_id"} & {each.name for each in table.columns}
     }
     assert kept == set()
+
+
+def test_names_are_looked_for_as_tables_have_them() -> None:
+    """A booker's two names are one text in tables and in whatever was made of them."""
+    body = b'{"id":"1","booker":{"firstName":"Chloe ","lastName":"Turner"}}'
+    assert "Chloe Turner" in personal_texts(body, stub(body, "1"))

@@ -116,6 +116,11 @@ def hostile_account(texts: list[str], ids: list[str]) -> Dataset:
     return hostile
 
 
+def can_be_asked_for(event_id: str) -> bool:
+    """Tables hold no NUL, so an id with one can't be asked for; and some pieces of a path vanish."""
+    return chr(0) not in event_id and event_id not in {"", ".", ".."}
+
+
 def assert_equals_served(path: Path, dataset: Dataset) -> None:
     for collection, key in (("participants", "participant_id"), ("applications", "application_id")):
         served = {
@@ -147,7 +152,8 @@ def assert_equals_served(path: Path, dataset: Dataset) -> None:
         served = {
             (expected(record["id"]), expected(record.get("name", record.get("title"))))
             for record in dataset.live(collection)
-            if "eventId" not in record or record["eventId"] in events
+            if "eventId" not in record
+            or (record["eventId"] in events and can_be_asked_for(record["eventId"]))
         }
         assert set(published_rows(path, f"SELECT {column} FROM {table}")) == served
 
