@@ -14,7 +14,7 @@ from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
 from ldt_pipeline_tests.sync.killed import erase, processes
 from ldt_pipeline_tests.syncing import Account
 
-KILLS = 12
+KILLS = 8
 LONGEST_SECONDS = 0.5
 
 
