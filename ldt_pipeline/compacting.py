@@ -16,7 +16,6 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import duckdb
 
@@ -31,6 +30,7 @@ from ldt_pipeline.warehouse.connection import connect, warehouse_lock
 from ldt_pipeline.warehouse.load import adopt, load_pending, loaded_ids
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import create_or_check, has_record
+from ldt_pipeline.warehouse.swap import remove_database
 
 Progress = Callable[[str, int], None]
 
@@ -248,12 +248,7 @@ def _rebuilt(
             load_pending(connection, store, progress=lambda records: tell("prove", records))
             yield connection
     finally:
-        _remove(path)
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+        remove_database(path)
 
 
 def _prove(

@@ -6,16 +6,15 @@ what is due (`sync/`), what a job does (`defs/`), and printing (`cli.py`).
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
 from typing import Any, TextIO, cast
 
 import dagster as dg
 
-from ldt_pipeline.api.client import Client
+from ldt_pipeline.dead_runs import OURS, release_dead_runs
 from ldt_pipeline.defs.jobs import (
     ERASE,
     LOAD,
@@ -35,8 +34,9 @@ from ldt_pipeline.defs.partitions import (
     clamp_months,
     contiguous_ranges,
 )
+from ldt_pipeline.defs.resources import connect
 from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
-from ldt_pipeline.erasing.healing import heal_book
+from ldt_pipeline.erasing.healing import heal_book, require_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
@@ -52,20 +52,18 @@ from ldt_pipeline.warehouse.connection import (
     warehouse_lock,
 )
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
+from ldt_pipeline.warehouse.swap import remove_database
 
 Say = Callable[[str], None]
 
 _MORE_RECONCILES_MOST = 2
 _DAMAGE_ROUNDS_MOST = 3
 """So often what is damaged is read again in one sync: a disk that damages more is broken."""
-_PROCESS_TAG = "ldt/process"
 _WAREHOUSE_REASONS = {
     "OutdatedWarehouseError": "of another version",
     "DamagedWarehouseError": "damaged",
 }
 """Why a warehouse is made anew from the raw store, by the error that says so."""
-
-_OURS = {"ldt/from": "command line", _PROCESS_TAG: str(os.getpid())}
 
 
 class RunFailedError(Exception):
@@ -137,7 +135,7 @@ class Runner:
             result = job.execute_in_process(
                 instance=self.instance,
                 run_config=run_config,
-                tags={**_OURS, **(tags or {})},
+                tags={**OURS, **(tags or {})},
                 raise_on_error=False,
             )
         self.runs.append(job_name)
@@ -178,9 +176,7 @@ def sync(
 
 def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synced:
     store = RawStore(str(settings.raw_dir))
-    with open_warehouse(settings.warehouse_path) as connection:
-        if heal_book(connection, store):
-            say("The book of erasures was damaged: written anew from the warehouse")
+    _heal_book(settings, store, say)
     state = read_state(settings)
     if state.erasures.unfinished:
         state = _erase_what_is_due(settings, runner, say)
@@ -209,7 +205,7 @@ def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synce
 def _bring_in(settings: Settings, store: RawStore, runner: Runner, say: Say, *, whole: bool) -> int:
     """Read what is due, load it, and reconcile where totals differ; gives the requests of the poll."""
     state = read_state(settings)
-    with _client(settings) as client:
+    with connect(settings) as client:
         say("Asking what changed")
         plans = plan_feeds(client, store, state)
         requests = client.requests_sent
@@ -247,11 +243,15 @@ def rebuild(
     """Make the warehouse anew from the raw store alone, and publish it.
 
     Raises:
+        DamagedExtractError: The book of erasures can be read neither here nor in the warehouse.
         RunFailedError: A run failed. What was published before stays.
     """
     with sync_lock(settings, say):
         release_dead_runs(instance)
         runner = Runner(definitions, instance, say)
+        store = RawStore(str(settings.raw_dir))
+        with suppress(OutdatedWarehouseError, DamagedWarehouseError):
+            _heal_book(settings, store, say)
         _remove_warehouse(settings)
         say("Loading")
         runner.run(LOAD)
@@ -259,7 +259,6 @@ def rebuild(
         if state.erasures:
             state = _erase_what_is_due(settings, runner, say)
         _add_partitions(instance, state)
-        store = RawStore(str(settings.raw_dir))
         with open_warehouse(settings.warehouse_path) as connection:
             for feed in CHANGE_FEEDS:
                 comparison = compare_with_raw(store, connection, feed)
@@ -284,13 +283,15 @@ def erase(
     Raises:
         RunFailedError: A run failed. What was entered as erased is finished by the next sync.
     """
-    release_dead_runs(instance)
-    runner = Runner(definitions, instance, say)
-    say("Erasing")
-    runner.run(ERASE, config=erase_config(participants=participants, applications=applications))
-    if settings.published_path.exists():
-        say("Publishing")
-        runner.run(REBUILD)
+    # A sync that is reading may still hold somebody in memory: it ends first.
+    with sync_lock(settings, say):
+        release_dead_runs(instance)
+        runner = Runner(definitions, instance, say)
+        say("Erasing")
+        runner.run(ERASE, config=erase_config(participants=participants, applications=applications))
+        if settings.published_path.exists():
+            say("Publishing")
+            runner.run(REBUILD)
     return Synced(runs=runner.runs)
 
 
@@ -300,48 +301,16 @@ def _erase_what_is_due(settings: Settings, runner: Runner, say: Say) -> State:
     return read_state(settings)
 
 
-def release_dead_runs(instance: dg.DagsterInstance) -> None:
-    """End runs of commands that were killed: else they keep their place in a pool for ever."""
-    runs = instance.get_runs(
-        dg.RunsFilter(
-            tags={"ldt/from": "command line"},
-            statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING],
-        )
-    )
-    for run in runs:
-        process = run.tags.get(_PROCESS_TAG, "")
-        if process.isdecimal() and not _is_alive(int(process)):
-            instance.report_run_failed(run, "The command that ran it was ended from outside.")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _is_alive(process: int) -> bool:
-    if process == os.getpid():
-        return False  # an earlier process had our number, or an earlier sync of ours failed
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _client(settings: Settings) -> Client:
-    return Client(
-        base_url=settings.api_base_url,
-        api_key=settings.require_api_key(),
-        max_in_flight=settings.max_concurrency,
-        retries=settings.request_retries,
-        read_seconds=settings.request_timeout_seconds,
-    )
+def _heal_book(settings: Settings, store: RawStore, say: Say) -> None:
+    with open_warehouse(settings.warehouse_path) as connection:
+        if heal_book(connection, store):
+            say("The book of erasures was damaged: written anew from the warehouse")
 
 
 def _remove_warehouse(settings: Settings) -> None:
-    path = settings.warehouse_path
-    with warehouse_lock(path):
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + ".wal").unlink(missing_ok=True)
+    require_book(RawStore(str(settings.raw_dir)))
+    with warehouse_lock(settings.warehouse_path):
+        remove_database(settings.warehouse_path)
 
 
 def _read_due_events(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> None:
@@ -368,7 +337,7 @@ def _still_uneven(settings: Settings, store: RawStore, names: list[str]) -> list
     feeds = [feed for feed in CHANGE_FEEDS if feed.name in names]
     if not feeds:
         return []
-    with _client(settings) as client, open_warehouse(settings.warehouse_path) as connection:
+    with connect(settings) as client, open_warehouse(settings.warehouse_path) as connection:
         return [
             feed.name
             for feed in feeds

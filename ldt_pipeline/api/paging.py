@@ -18,7 +18,6 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 
 import msgspec
 
@@ -27,6 +26,7 @@ from ldt_pipeline.api.catalogue import PAGE_SIZE_MAX, Operation
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import IncompleteWalkError, InvalidRequestError, NotFoundError
 from ldt_pipeline.instants import now
+from ldt_pipeline.record_hash import record_hash
 
 ATTEMPTS = 6
 _PAUSE_SECONDS = 0.2
@@ -102,7 +102,7 @@ class Proof:
 def record_of(body: bytes) -> Record:
     """Read what a walk needs of a record."""
     record_id, updated_at = record_key(body)
-    digest = int.from_bytes(blake2b(body, digest_size=8).digest(), "big", signed=True)
+    digest = record_hash(body)
     return Record(
         body=body,
         id=record_id,

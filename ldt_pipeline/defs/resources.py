@@ -13,6 +13,21 @@ from ldt_pipeline.raw import RawStore
 from ldt_pipeline.settings import Settings, load_settings
 
 
+def connect(settings: Settings) -> Client:
+    """Connect to the API as the settings say: use it as a context manager.
+
+    Raises:
+        SettingsError: No key is set.
+    """
+    return Client(
+        base_url=settings.api_base_url,
+        api_key=settings.require_api_key(),
+        max_in_flight=settings.max_concurrency,
+        retries=settings.request_retries,
+        read_seconds=settings.request_timeout_seconds,
+    )
+
+
 class LetsDoThis(dg.ConfigurableResource[None]):
     """The organiser's account at Let's Do This."""
 
@@ -22,14 +37,7 @@ class LetsDoThis(dg.ConfigurableResource[None]):
         Raises:
             SettingsError: No key is set.
         """
-        settings = load_settings()
-        return Client(
-            base_url=settings.api_base_url,
-            api_key=settings.require_api_key(),
-            max_in_flight=settings.max_concurrency,
-            retries=settings.request_retries,
-            read_seconds=settings.request_timeout_seconds,
-        )
+        return connect(load_settings())
 
 
 class Storage(dg.ConfigurableResource[None]):

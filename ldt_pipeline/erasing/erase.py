@@ -30,7 +30,7 @@ from ldt_pipeline.erasing.due import Subject, what_is_due
 from ldt_pipeline.erasing.scan import look_through, rewrite
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import RawStore
-from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
+from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.raw.generations import base_of
 from ldt_pipeline.raw.leftovers import remove_abandoned, remove_superseded
 from ldt_pipeline.raw.packing import finish as finish_compacting
@@ -41,6 +41,7 @@ from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import connect, warehouse_lock
 from ldt_pipeline.warehouse.load import load_erasures, load_pending, loaded_ids
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
+from ldt_pipeline.warehouse.swap import put_in_place
 
 Progress = Callable[[int], None]
 
@@ -221,13 +222,7 @@ def _settle_warehouse(
             marks = ", ".join("?" for _ in row)
             connection.execute(f"INSERT INTO ops.comparisons VALUES ({marks})", list(row))
         connection.execute("DELETE FROM ops.erasures_due")
-    building.chmod(0o600)
-    _flush(building)
-    wal = path.with_name(path.name + ".wal")
-    wal.unlink(missing_ok=True)
-    os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
-    wal.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    put_in_place(building, path)
 
 
 def _is_stale(connection: duckdb.DuckDBPyConnection, store: RawStore, book: Book) -> bool:
@@ -246,11 +241,3 @@ def _is_stale(connection: duckdb.DuckDBPyConnection, store: RawStore, book: Book
         if rows[0][0]:
             return True
     return False
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

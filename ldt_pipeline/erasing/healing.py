@@ -27,15 +27,31 @@ def heal_book(connection: duckdb.DuckDBPyConnection, store: RawStore) -> bool:
             Book.read(store)
         except DamagedExtractError as damage:
             if not _is_loaded(connection, damage.extract_id):
-                raise DamagedExtractError(
-                    f"{damage} It is part of the book of erasures, which says who was forgotten, "
-                    "and nothing is read or loaded without it. Restore its files from a backup."
-                ) from None
+                raise _lost(damage) from None
             _write_anew(connection, store)
             note_read_again(store, [set_aside(store, damage)])
             healed = True
         else:
             return healed
+
+
+def require_book(store: RawStore) -> None:
+    """See that the book can be read, before the warehouse is deleted: it may be the only copy.
+
+    Raises:
+        DamagedExtractError: It can't.
+    """
+    try:
+        Book.read(store)
+    except DamagedExtractError as damage:
+        raise _lost(damage) from None
+
+
+def _lost(damage: DamagedExtractError) -> DamagedExtractError:
+    return DamagedExtractError(
+        f"{damage} It is part of the book of erasures, which says who was forgotten, and nothing is "
+        "read or loaded without it. Restore its files from a backup."
+    )
 
 
 def _is_loaded(connection: duckdb.DuckDBPyConnection, extract_id: str) -> bool:

@@ -15,8 +15,9 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
-from ldt_pipeline.warehouse.connection import connect, registered
+from ldt_pipeline.raw.files import TEMPORARY_PREFIX
+from ldt_pipeline.warehouse.connection import connect, quoted, registered
+from ldt_pipeline.warehouse.swap import put_in_place, remove_database
 
 _KEYS = {"participants": "participant_id", "applications": "application_id"}
 _FLAGS = frozenset({"is_redacted", "gdpr_redacted"})
@@ -48,24 +49,17 @@ def without_erased(path: Path, *, ids: Mapping[str, set[str]], before: object = 
     building.unlink(missing_ok=True)
     try:
         with connect(Path(":memory:")) as connection:
-            connection.execute(f"ATTACH '{_escaped(path)}' AS old (READ_ONLY)")
-            connection.execute(f"ATTACH '{_escaped(building)}' AS new")
+            connection.execute(f"ATTACH {quoted(str(path))} AS old (READ_ONLY)")
+            connection.execute(f"ATTACH {quoted(str(building))} AS new")
             connection.execute("COPY FROM DATABASE old TO new (SCHEMA)")
             changed = _copy(connection, ids, before)
             connection.execute("DETACH new")
             connection.execute("DETACH old")
         if not changed:
             return False
-        building.chmod(0o600)
-        _flush(building)
-        wal = path.with_name(path.name + ".wal")
-        wal.unlink(missing_ok=True)
-        os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
-        wal.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        put_in_place(building, path)
     finally:
-        building.unlink(missing_ok=True)
-        building.with_name(building.name + ".wal").unlink(missing_ok=True)
+        remove_database(building)
     return True
 
 
@@ -125,15 +119,3 @@ def _value(name: str, *, is_gone: str, is_erased: str) -> str:
     if name in _STAY:
         return f'"{name}"'
     return f'CASE WHEN {is_gone} THEN NULL ELSE "{name}" END'
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")

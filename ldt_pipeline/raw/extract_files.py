@@ -221,12 +221,6 @@ def _partition_name(value: str) -> str:
     return name if len(name) <= _FOLDER_NAME_MOST else hashlib.sha256(name.encode()).hexdigest()
 
 
-def record_hash(record: bytes) -> int:
-    """Give the hash that a version of a record is known by: 64 bits, signed."""
-    digest = hashlib.blake2b(record, digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
-
-
 def encode(value: Manifest | Walk | ListTotal) -> bytes:
     """Write a record of what was read, as JSON that people can read."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

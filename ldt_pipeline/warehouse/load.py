@@ -17,8 +17,8 @@ import polars as pl
 from ldt_pipeline.erasing.book import Book, read_erasures
 from ldt_pipeline.feeds.catalogue import FEEDS
 from ldt_pipeline.raw import DELETIONS, ERASURES, Manifest, Part, RawStore
-from ldt_pipeline.raw.extract_files import record_hash
 from ldt_pipeline.raw.quarantine import past_damage
+from ldt_pipeline.record_hash import record_hash
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy import (
     RAW_SCHEMA,

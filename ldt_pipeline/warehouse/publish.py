@@ -22,11 +22,12 @@ from pathlib import Path
 import duckdb
 
 from ldt_pipeline.instants import now
-from ldt_pipeline.raw.files import TEMPORARY_PREFIX, sync_folder
+from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.tables import TABLES, Table
 from ldt_pipeline.warehouse.connection import another, quoted
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import column_definitions
+from ldt_pipeline.warehouse.swap import put_in_place, remove_database
 
 _TABLES_AT_ONCE = 2
 
@@ -59,14 +60,9 @@ def publish(
     building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
     try:
         _build(connection, building, personal_data=personal_data)
-        _flush(building)
-        _write_ahead_log(path).unlink(missing_ok=True)
-        os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
-        _write_ahead_log(path).unlink(missing_ok=True)
-        sync_folder(path.parent)
+        put_in_place(building, path)
     except BaseException:
-        building.unlink(missing_ok=True)
-        _write_ahead_log(building).unlink(missing_ok=True)
+        remove_database(building)
         raise
     # After the rename: a kill in between costs one more publication, never a missing one.
     connection.execute("DELETE FROM ops.publications")
@@ -166,15 +162,3 @@ def _content(connection: duckdb.DuckDBPyConnection) -> str:
     ):
         digest.update(repr(connection.execute(query).fetchall()).encode())
     return digest.hexdigest()
-
-
-def _write_ahead_log(path: Path) -> Path:
-    return path.with_name(path.name + ".wal")
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from ldt_pipeline.erasing.book import ENTITIES, Book
-from ldt_pipeline.raw.extract_files import record_hash
+from ldt_pipeline.record_hash import record_hash
 from ldt_pipeline.tables import Table
 from ldt_pipeline.tidy import RAW_SCHEMA, Tidied
 from ldt_pipeline.warehouse.connection import registered

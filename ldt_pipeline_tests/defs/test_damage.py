@@ -9,9 +9,11 @@ import duckdb
 import pytest
 
 from ldt_pipeline.definitions import defs
+from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import all_set_aside, waiting
-from ldt_pipeline.runner import RunFailedError, rebuild, sync
+from ldt_pipeline.runner import RunFailedError, erase, rebuild, sync
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline_tests.defs.conftest import run_sync
 
@@ -119,3 +121,33 @@ def test_a_warehouse_is_made_anew_from_raw(synced, account, sandbox, damage: str
     assert start_list() == truth(account)
     rosters = [each for each in sandbox.requests if "/races/" in each.path]
     assert not rosters, "what waits to be loaded is not missing"
+
+
+def book() -> Path:
+    (path,) = extracts("erasures")
+    return path
+
+
+def test_a_rebuild_heals_the_book_of_erasures_before_it_drops_the_warehouse(
+    synced, account
+) -> None:
+    """The warehouse is the only other place that knows whom to forget."""
+    someone = account.participant_ids()[0]
+    erase(load_settings(), defs, synced, print, participants=[someone])
+    store = RawStore(str(load_settings().raw_dir))
+    before = Book.read(store)
+    cut(book())
+    rebuild(load_settings(), defs, synced, print)
+    assert Book.read(store) == before
+
+
+def test_a_warehouse_is_not_dropped_while_the_book_cannot_be_read(synced, account) -> None:
+    someone = account.participant_ids()[0]
+    erase(load_settings(), defs, synced, print, participants=[someone])
+    cut(book())
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute("UPDATE ops.about SET fingerprint = 'another version'")
+    for work in (sync, rebuild):
+        with pytest.raises(DamagedExtractError, match="Restore its files from a backup"):
+            work(load_settings(), defs, synced, print)
+        assert load_settings().warehouse_path.exists()

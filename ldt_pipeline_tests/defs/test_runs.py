@@ -11,10 +11,11 @@ import dagster as dg
 import duckdb
 import pytest
 
+from ldt_pipeline.dead_runs import release_dead_runs
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import PUBLISH
 from ldt_pipeline.home import open_instance
-from ldt_pipeline.runner import RunFailedError, Runner, rebuild, release_dead_runs
+from ldt_pipeline.runner import RunFailedError, Runner, rebuild
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.tables import TABLES
 from ldt_pipeline_tests.defs.conftest import STARTED_AT, run_sync
