@@ -26,7 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     print(f"Seed {options.seed}: {len(jobs)} data folders, {options.jobs} at once.", flush=True)
     tallies = run_all(
-        jobs, at_once=options.jobs, place=options.place.resolve() if options.place else None
+        jobs,
+        at_once=options.jobs,
+        place=options.place.resolve() if options.place else None,
+        results=options.results,
     )
     for name, tally in tallies.items():
         details = ", ".join(f"{kind} {count:,}" for kind, count in tally.faults.most_common())
@@ -63,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="how many data folders at once")
     parser.add_argument(
         "--place", type=Path, help="where data folders are made; by default the system's own"
+    )
+    parser.add_argument(
+        "--results", type=Path, help="keep what is done in this folder, and go on from there"
     )
     return parser
 

@@ -3,8 +3,8 @@
 What belongs here: which scenarios there are, and how many runs of each make a bench. What doesn't:
 the command line (`__main__.py`), and what a scenario does.
 
-Each data folder is made from the seed and its number alone, so a bench can go on where an earlier
-one stopped, and one folder can be run again by itself.
+Each data folder is made from the seed and its number alone, so one folder can be run again by
+itself. A bench that keeps its results goes on where it was stopped: hours are too long for one sitting.
 """
 
 from __future__ import annotations
@@ -76,6 +76,10 @@ class Job:
     runs: int
     seed: str
 
+    def result_in(self, folder: Path) -> Path:
+        """Name the file of its tally: by all that decides what is run."""
+        return folder / f"{self.name}-seed-{self.seed}-folder-{self.number}-runs-{self.runs}.json"
+
     def run(self, place: Path | None) -> Tally:
         """Do it, and delete the folder."""
         where = f"{self.name}, folder {self.number}"
@@ -110,20 +114,40 @@ def jobs_of(
     return jobs
 
 
-def run_all(jobs: Sequence[Job], *, at_once: int, place: Path | None) -> dict[str, Tally]:
-    """Run everything, telling of each folder as it is done; gives a tally for each scenario."""
+def run_all(
+    jobs: Sequence[Job], *, at_once: int, place: Path | None, results: Path | None = None
+) -> dict[str, Tally]:
+    """Run everything, telling of each folder as it is done; gives a tally for each scenario.
+
+    With `results` (a folder) each tally is kept there, and what was kept before is not run again.
+    """
     tallies: dict[str, Tally] = {}
+
+    def add(job: Job, tally: Tally) -> None:
+        if job.name in tallies:
+            tallies[job.name].add(tally)
+        else:
+            tallies[job.name] = tally
+
+    left: list[Job] = []
+    for job in jobs:
+        kept = results and job.result_in(results)
+        if kept and kept.exists():
+            add(job, Tally.read(kept))
+        else:
+            left.append(job)
+    if len(left) < len(jobs):
+        print(f"{len(jobs) - len(left)} data folders were done before.", flush=True)
     began = time.monotonic()
     with ProcessPoolExecutor(max_workers=at_once, mp_context=mp.get_context("spawn")) as pool:
-        running: dict[Future[Tally], Job] = {pool.submit(job.run, place): job for job in jobs}
+        running: dict[Future[Tally], Job] = {pool.submit(job.run, place): job for job in left}
         for number, future in enumerate(as_completed(running), start=1):
             job, tally = running[future], future.result()
-            if job.name in tallies:
-                tallies[job.name].add(tally)
-            else:
-                tallies[job.name] = tally
+            if results:
+                tally.write(job.result_in(results))
+            add(job, tally)
             print(
-                f"[{(time.monotonic() - began) / 60:6.1f} min] {number}/{len(jobs)} "
+                f"[{(time.monotonic() - began) / 60:6.1f} min] {number}/{len(left)} "
                 f"{job.name}, folder {job.number}: {tally.runs} runs, "
                 f"{tally.faults.total()} faults, {tally.kept} failed and kept the previous, "
                 f"{len(tally.disagreements)} disagreements",

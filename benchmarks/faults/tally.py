@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
 
 
 @dataclass(kw_only=True)
@@ -35,6 +38,25 @@ class Tally:
         self.faults += other.faults
         self.notes += other.notes
         self.disagreements += other.disagreements
+
+    def write(self, path: Path) -> None:
+        """Keep it in a file, which is there whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        building = path.with_suffix(".tmp")
+        building.write_bytes(msgspec.json.encode(self))
+        building.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Tally:
+        """Read one that was kept.
+
+        Raises:
+            msgspec.ValidationError: The file holds something else.
+        """
+        # The only type here that msgspec doesn't know is Counter.
+        return msgspec.json.decode(
+            path.read_bytes(), type=cls, dec_hook=lambda _, value: Counter(value)
+        )
 
     def object_to(self, where: str, offences: Iterable[str]) -> bool:
         """Note what must not be, and say it at once; tells whether there was any."""

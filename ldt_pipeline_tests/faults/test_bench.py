@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.running import SCENARIOS, jobs_of
+from benchmarks.faults.running import SCENARIOS, jobs_of, run_all
+from benchmarks.faults.tally import Tally
 
 BRIEFLY = ("api", "kills", "disk", "together")
 """What no other test does: readers, damage and live change have tests of their own, and each of
@@ -36,6 +37,19 @@ def test_a_short_bench_finds_no_disagreement(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "complete, or it was what was there before" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_done_is_not_run_again(tmp_path: Path) -> None:
+    jobs = jobs_of(["kills"], runs=20, short=False, first=0, seed="s")
+    for job in jobs:
+        tally = Tally(scenario="Kills", mode="a process for each sync", runs=10, seconds=1.5)
+        tally.faults["kill"] += 10
+        tally.notes["a note"] += 1
+        tally.object_to("a folder", ["a disagreement"])
+        tally.write(job.result_in(tmp_path))
+    (both,) = run_all(jobs, at_once=1, place=tmp_path / "nowhere", results=tmp_path).values()
+    assert (both.runs, both.seconds, len(both.disagreements)) == (20, 3.0, 2)
+    assert (both.faults, both.notes) == ({"kill": 20}, {"a note": 2})
 
 
 def test_runs_are_cut_into_folders_that_can_be_run_again() -> None:
