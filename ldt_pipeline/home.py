@@ -24,7 +24,7 @@ from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from ldt_pipeline.home_storage import HomeEvents, HomeRuns
-from ldt_pipeline.private_files import keep_private, make_private, tighten
+from ldt_pipeline.private_files import keep_data_private, make_private
 from ldt_pipeline.settings import load_settings
 
 INSTANCE_CONFIG: dict[str, Any] = {
@@ -54,18 +54,9 @@ def home_folder() -> Path:
     return load_settings().data_dir / "dagster"
 
 
-def keep_data_private() -> None:
-    """See that the data folder, and all that we write into it, is for its owner alone."""
-    keep_private()
-    settings = load_settings()
-    make_private(settings.data_dir)
-    for path in settings.written_paths:
-        tighten(path)
-
-
 def make_home() -> Path:
     """Give the folder of Dagster's own records, made."""
-    keep_data_private()
+    keep_data_private(load_settings())
     make_private(home_folder())
     return home_folder()
 
@@ -82,7 +73,7 @@ def open_instance() -> DagsterInstance:
     Close it with `dispose`, or use it as a context manager.
     """
     if os.environ.get("DAGSTER_HOME"):
-        keep_data_private()
+        keep_data_private(load_settings())
         return DagsterInstance.get()
     return DagsterInstance.from_ref(
         InstanceRef.from_dir(str(make_home()), overrides=cast("Any", INSTANCE_CONFIG))

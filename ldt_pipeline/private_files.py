@@ -15,6 +15,10 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ldt_pipeline.settings import Settings
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -52,6 +56,14 @@ def make_private(folder: Path) -> None:
         each.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     if not missing:
         _tighten(folder, PRIVATE_FOLDER)
+
+
+def keep_data_private(settings: Settings) -> None:
+    """See that the data folder, and all that we write into it, is for its owner alone."""
+    keep_private()
+    make_private(settings.data_dir)
+    for path in settings.written_paths:
+        tighten(path)
 
 
 def tighten(path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TextIO, cast
 
 import dagster as dg
 
+from ldt_pipeline.connecting import connect
 from ldt_pipeline.dead_runs import OURS, release_dead_runs
 from ldt_pipeline.defs.jobs import (
     ERASE,
@@ -34,16 +35,16 @@ from ldt_pipeline.defs.partitions import (
     clamp_months,
     contiguous_ranges,
 )
-from ldt_pipeline.defs.resources import connect
 from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
 from ldt_pipeline.erasing.healing import heal_book, require_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
+from ldt_pipeline.sync.asking import Asked, ask
 from ldt_pipeline.sync.compare import compare_with_api, compare_with_raw
 from ldt_pipeline.sync.lock import sync_lock
-from ldt_pipeline.sync.plan import plan_feeds
+from ldt_pipeline.sync.plan import FeedPlan
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.books import note_comparison
 from ldt_pipeline.warehouse.connection import (
@@ -150,11 +151,13 @@ def sync(
     say: Say,
     *,
     whole: bool = False,
+    asked: Asked | None = None,
 ) -> Synced:
     """Bring everything up to date from the API, and publish.
 
     `whole` reads every list in full, as the nightly reconcile does: it finds what neither a window
-    of changes nor a total tells of.
+    of changes nor a total tells of. `asked` is what the API has just been asked: within the same
+    right to sync it needn't be asked again.
 
     Raises:
         RunFailedError: A run failed. What was published before stays.
@@ -164,7 +167,7 @@ def sync(
         release_dead_runs(instance)
         runner = Runner(definitions, instance, say)
         try:
-            return _sync(settings, runner, say, whole=whole)
+            return _sync(settings, runner, say, whole=whole, asked=asked)
         except (OutdatedWarehouseError, DamagedWarehouseError, RunFailedError) as error:
             reason = _WAREHOUSE_REASONS.get(getattr(error, "kind", type(error).__name__))
             if reason is None:
@@ -174,7 +177,9 @@ def sync(
         return _sync(settings, runner, say, whole=whole)
 
 
-def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synced:
+def _sync(
+    settings: Settings, runner: Runner, say: Say, *, whole: bool, asked: Asked | None = None
+) -> Synced:
     store = RawStore(str(settings.raw_dir))
     _heal_book(settings, store, say)
     state = read_state(settings)
@@ -184,13 +189,20 @@ def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synce
         # Before anything is compared: what waits to be loaded is not missing.
         say("Loading what an earlier sync left")
         runner.run(LOAD)
+    if runner.runs:
+        asked = None
     requests = 0
     for _ in range(_DAMAGE_ROUNDS_MOST):
         damaged = waiting(store)
         if damaged:
             of = ", ".join(sorted({f"{each.feed} ({each.folder})" for each in damaged}))
             say(f"Damaged, set aside, and read again now: {of}")
-        requests += _bring_in(settings, store, runner, say, whole=whole)
+        if asked is None:
+            say("Asking what changed")
+            asked = ask(settings, read_state(settings))
+        requests += asked.requests
+        _bring_in(settings, store, runner, say, asked.plans, whole=whole)
+        asked = None
         if not waiting(store):
             break
     state = read_state(settings)
@@ -202,13 +214,16 @@ def _sync(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> Synce
     return Synced(runs=runner.runs, requests=requests)
 
 
-def _bring_in(settings: Settings, store: RawStore, runner: Runner, say: Say, *, whole: bool) -> int:
-    """Read what is due, load it, and reconcile where totals differ; gives the requests of the poll."""
-    state = read_state(settings)
-    with connect(settings) as client:
-        say("Asking what changed")
-        plans = plan_feeds(client, store, state)
-        requests = client.requests_sent
+def _bring_in(
+    settings: Settings,
+    store: RawStore,
+    runner: Runner,
+    say: Say,
+    plans: Sequence[FeedPlan],
+    *,
+    whole: bool,
+) -> None:
+    """Read what is due, load it, and reconcile where totals differ."""
     for plan in plans:
         if plan.months is not None:
             say(f"Reading {plan.feed.name}")
@@ -234,7 +249,6 @@ def _bring_in(settings: Settings, store: RawStore, runner: Runner, say: Say, *, 
     # After reconciling: it may find an event that nobody has heard of, and what it finds deleted
     # makes an event's groups old.
     _read_due_events(settings, runner, say, whole=whole)
-    return requests
 
 
 def rebuild(

@@ -91,9 +91,9 @@ def _sync_and_show(settings: Settings, *, is_named: bool) -> None:
         read_allocations,
         read_start_list,
     )
-    from ldt_pipeline.cli.sync import run  # noqa: PLC0415
+    from ldt_pipeline.cli.sync import run, through_dagster  # noqa: PLC0415
 
-    for line in run(settings, runner.sync):
+    for line in run(settings, through_dagster(runner.sync)):
         click.echo(line)
     with open_published(settings.published_path) as connection:
         race = biggest_race(connection)

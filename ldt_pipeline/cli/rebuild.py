@@ -23,7 +23,7 @@ def rebuild() -> None:
     For a damaged warehouse, a new version of the pipeline, or another file of questions. Nothing
     is read from the API, and what was published before stays until the new file is whole.
     """
-    from ldt_pipeline.cli.sync import run  # noqa: PLC0415
+    from ldt_pipeline.cli.sync import run, through_dagster  # noqa: PLC0415
     from ldt_pipeline.raw import RawStore  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
@@ -34,5 +34,5 @@ def rebuild() -> None:
         )
     from ldt_pipeline import runner  # noqa: PLC0415
 
-    for line in run(settings, runner.rebuild):
+    for line in run(settings, through_dagster(runner.rebuild)):
         click.echo(line)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ldt_pipeline.runner import Say, Synced
     from ldt_pipeline.settings import Settings
 
-    Work = Callable[[Settings, dg.Definitions, dg.DagsterInstance, Say], Synced]
+    Work = Callable[[Settings, Say], object]
+    DagsterWork = Callable[[Settings, dg.Definitions, dg.DagsterInstance, Say], Synced]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,24 +69,53 @@ def sync(whole: bool) -> None:
             f"{settings.data_dir} holds the made-up people of `ldt demo`. Set LDT_DATA_DIR to "
             "another folder, so that they don't mix with a real account's."
         )
-    from ldt_pipeline import runner  # noqa: PLC0415
-
-    for line in run(settings, partial(runner.sync, whole=whole)):
+    for line in run(settings, partial(_sync, whole=whole)):
         click.echo(line)
+
+
+def _sync(settings: Settings, say: Say, *, whole: bool) -> None:
+    """Ask first, and take Dagster only where there is something to do: it takes seconds to import."""
+    from ldt_pipeline.private_files import keep_data_private  # noqa: PLC0415
+    from ldt_pipeline.sync.asking import ask, settled_state  # noqa: PLC0415
+    from ldt_pipeline.sync.lock import sync_lock  # noqa: PLC0415
+
+    keep_data_private(settings)
+    with sync_lock(settings, say):
+        asked = None
+        state = None if whole else settled_state(settings)
+        if state is not None:
+            say("Asking what changed")
+            asked = ask(settings, state)
+            if asked.is_quiet(settings):
+                return
+        from ldt_pipeline import runner  # noqa: PLC0415
+
+        through_dagster(partial(runner.sync, whole=whole, asked=asked))(settings, say)
+
+
+def through_dagster(work: DagsterWork) -> Work:
+    """Give work that runs jobs what it needs: our definitions, and the instance of the data."""
+
+    def done(settings: Settings, say: Say) -> object:
+        from ldt_pipeline.definitions import defs  # noqa: PLC0415
+        from ldt_pipeline.home import open_instance  # noqa: PLC0415
+
+        with open_instance() as instance:
+            return work(settings, defs, instance, say)
+
+    return done
 
 
 def run(settings: Settings, work: Work) -> list[str]:
     """Do the work under a display, and give the lines that say what it brought."""
     from ldt_pipeline.cli.display import Display  # noqa: PLC0415
-    from ldt_pipeline.definitions import defs  # noqa: PLC0415
-    from ldt_pipeline.home import open_instance  # noqa: PLC0415
 
     try:
         before = look(settings.published_path)
     except CommandError:
         before = Published()  # another version's, or damaged: this run replaces it
-    with Display() as display, open_instance() as instance:
-        work(settings, defs, instance, display.say)
+    with Display() as display:
+        work(settings, display.say)
     return summary(before, look(settings.published_path), settings.published_path)
 
 

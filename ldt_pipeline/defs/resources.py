@@ -9,23 +9,9 @@ from __future__ import annotations
 import dagster as dg
 
 from ldt_pipeline.api.client import Client
+from ldt_pipeline.connecting import connect
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.settings import Settings, load_settings
-
-
-def connect(settings: Settings) -> Client:
-    """Connect to the API as the settings say: use it as a context manager.
-
-    Raises:
-        SettingsError: No key is set.
-    """
-    return Client(
-        base_url=settings.api_base_url,
-        api_key=settings.require_api_key(),
-        max_in_flight=settings.max_concurrency,
-        retries=settings.request_retries,
-        read_seconds=settings.request_timeout_seconds,
-    )
 
 
 class LetsDoThis(dg.ConfigurableResource[None]):

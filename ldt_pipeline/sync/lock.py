@@ -25,6 +25,8 @@ def sync_lock(
 ) -> Generator[None]:
     """Hold the right to sync; the kernel gives it back when the holder dies.
 
+    Within it the same thread may take it again.
+
     Raises:
         WarehouseBusyError: Another sync held it for longer than `wait_seconds`.
     """
@@ -49,6 +51,8 @@ def sync_lock(
 def is_syncing(settings: Settings) -> bool:
     """Whether a sync from the command line is under way."""
     lock = _lock(settings)
+    if lock.is_locked:
+        return True
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -59,4 +63,4 @@ def is_syncing(settings: Settings) -> bool:
 
 def _lock(settings: Settings) -> FileLock:
     make_folder(settings.data_dir)
-    return FileLock(settings.data_dir / "sync.lock", mode=0o600)
+    return FileLock(settings.data_dir / "sync.lock", mode=0o600, is_singleton=True)

@@ -46,6 +46,11 @@ class State:
     is_published: bool = False
     erasures: Due = field(default_factory=Due)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that we hold is loaded and published, and nobody is to be erased."""
+        return self.is_published and not self.pending_extracts and not self.erasures
+
 
 def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
     """Look into the warehouse.

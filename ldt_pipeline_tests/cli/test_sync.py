@@ -37,6 +37,21 @@ def test_second_sync_is_quiet(synced: Run, folder: Path) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
+def test_a_quiet_sync_does_without_dagster(
+    synced: Run, folder: Path, settings: dict[str, str]
+) -> None:
+    """Importing it takes longer than asking the API."""
+    program = (
+        "import sys\n"
+        "from ldt_pipeline.cli import main\n"
+        "main(['sync'], prog_name='ldt', standalone_mode=False)\n"
+        "assert 'dagster' not in sys.modules"
+    )
+    ran = run_ldt(folder=folder, settings=settings, command=[sys.executable, "-c", program])
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.count("Asking what changed") == 1
+
+
 def test_a_whole_sync_finds_what_no_timestamp_and_no_total_tells_of(tmp_path: Path) -> None:
     """A row that was committed months late, while another one went."""
     account = SandboxAccount(30, seed=5, applications=5, history_years=1, events=1)
