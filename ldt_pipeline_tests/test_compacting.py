@@ -80,7 +80,7 @@ def simple(folder: Path) -> Account:
 
 @pytest.mark.slow
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -177,7 +177,7 @@ def play(account: Account, history: list[tuple[Any, ...]]) -> None:
 
 @pytest.mark.slow
 @settings(
-    max_examples=20,
+    max_examples=12,
     phases=[Phase.generate],  # an account is made for each attempt: shrinking takes minutes
     deadline=None,
     derandomize=True,

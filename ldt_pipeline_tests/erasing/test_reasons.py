@@ -56,7 +56,7 @@ def forgotten(record: dict[str, Any], **values: Any) -> dict[str, Any]:
     return {**record, "gdprRedacted": True, "fields": [], "booker": None, **values}
 
 
-@pytest.mark.parametrize("moved", [timedelta(minutes=5), timedelta(0), timedelta(days=-30), None])
+@pytest.mark.parametrize("moved", [timedelta(minutes=5), timedelta(days=-30), None])
 def test_a_redaction_wins_whenever_it_says_that_it_was(
     api: OtherApi, tmp_path: Path, moved: timedelta | None
 ) -> None:

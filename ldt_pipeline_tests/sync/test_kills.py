@@ -12,7 +12,7 @@ from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
 from ldt_pipeline_tests.sync.killed import READ, processes, sync
 from ldt_pipeline_tests.syncing import Account, assert_equals_truth, tables
 
-KILLS = 15
+KILLS = 8
 LONGEST_SECONDS = 1.2
 
 

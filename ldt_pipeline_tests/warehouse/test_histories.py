@@ -26,7 +26,7 @@ from ldt_pipeline_tests.warehouse.histories import (
 )
 
 SETTINGS = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
