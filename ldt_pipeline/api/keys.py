@@ -7,12 +7,25 @@ key is good. But one that says that it has expired need not be sent.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 from ldt_pipeline.api.errors import AuthenticationError
 from ldt_pipeline.instants import now
 
 NEW_KEY = "create a new one under settings / credentials in your Let's Do This account"
+
+
+_ORGANISER = ("organiser", "organizer", "organisation", "organization")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organiser:
+    """Whose key it is. Each is None where the key doesn't say."""
+
+    id: str | None = None
+    name: str | None = None
 
 
 def claims_of(key: str) -> dict[str, Any] | None:
@@ -23,6 +36,35 @@ def claims_of(key: str) -> dict[str, Any] | None:
         return jwt.decode(key, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         return None
+
+
+def organiser_of(key: str) -> Organiser:
+    """Give the organiser that a key names in so many words.
+
+    Which claims a key has is documented nowhere: `organiserId`, `organiser_id`,
+    `organiser: {id: …}` and their like are understood.
+    """
+    claims = claims_of(key) or {}
+    return Organiser(id=_organisers(claims, "id"), name=_organisers(claims, "name"))
+
+
+def text_of(claim: Any) -> str | None:
+    """Give a claim that is a text or a number as text; None for anything else."""
+    if isinstance(claim, str | int) and not isinstance(claim, bool):
+        return str(claim).strip() or None
+    return None
+
+
+def _organisers(claims: Mapping[str, Any], what: str) -> str | None:
+    by_name = {name.lower().replace("_", ""): value for name, value in claims.items()}
+    for noun in _ORGANISER:
+        nested = by_name.get(noun)
+        found = text_of(by_name.get(f"{noun}{what}"))
+        if found is None and isinstance(nested, dict):
+            found = text_of(cast("dict[str, Any]", nested).get(what))
+        if found is not None:
+            return found
+    return None
 
 
 def expiry_of(key: str) -> dt.datetime | None:

@@ -89,6 +89,10 @@ def _settings_lines(settings: Settings) -> Iterator[Line]:
 
 def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
     from ldt_pipeline.cli.key_claims import read_claims  # noqa: PLC0415
+    from ldt_pipeline.organiser import (  # noqa: PLC0415
+        OtherOrganiserError,
+        require_same_organiser,
+    )
     from ldt_pipeline.settings import SettingsError  # noqa: PLC0415
 
     if api_key is None:
@@ -103,6 +107,11 @@ def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
             "!", "key", "LDT_API_KEY is no JSON Web Token, as the API's keys are: it may have been "
             "cut off when it was copied.",
         )  # fmt: skip
+        return
+    try:
+        require_same_organiser(settings.data_dir, api_key)
+    except OtherOrganiserError as error:
+        yield Line("✗", "key", str(error))
         return
     yield Line("✓", "key", f"of {claims.organiser}")
     yield _expiry_line(claims.expires_at, dt.datetime.now(dt.UTC))

@@ -29,6 +29,7 @@ _EXPLAINED = frozenset(
         "DamagedExtractError",
         "DamagedWarehouseError",
         "NotCompactedError",
+        "OtherOrganiserError",
         "OutdatedWarehouseError",
         "QuestionsFileError",
         "RunFailedError",

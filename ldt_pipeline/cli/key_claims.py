@@ -6,14 +6,11 @@ What belongs here: how its claims are shown. What doesn't: reading them (`api/ke
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
-from ldt_pipeline.api.keys import claims_of, expiry_of
+from ldt_pipeline.api.keys import claims_of, expiry_of, organiser_of, text_of
 from ldt_pipeline.cli.text import clean
 
-_ORGANISER = ("organiser", "organizer", "organisation", "organization")
 _SHOWN_MOST = 80
 
 
@@ -42,28 +39,13 @@ def read_claims(key: str) -> Claims | None:
     claims = claims_of(key)
     if claims is None:
         return None
+    named = organiser_of(key)
     return Claims(
-        organiser_name=_first(claims, "name", ("name",)),
-        organiser_id=_first(claims, "id", ("sub",)),
+        organiser_name=_shown(named.name or text_of(claims.get("name"))),
+        organiser_id=_shown(named.id or text_of(claims.get("sub"))),
         expires_at=expiry_of(key),
     )
 
 
-def _first(claims: Mapping[str, Any], what: str, plain: tuple[str, ...]) -> str | None:
-    """Find `organiserName`, `organiser_name`, `organiser: {name: …}` and their like."""
-    by_name = {key.lower().replace("_", ""): value for key, value in claims.items()}
-    for noun in _ORGANISER:
-        nested = by_name.get(noun)
-        candidates = [by_name.get(f"{noun}{what}")]
-        if isinstance(nested, dict):
-            candidates.append(cast("dict[str, Any]", nested).get(what))
-        for candidate in candidates:
-            if (text := _text(candidate)) is not None:
-                return text
-    return next((text for each in plain if (text := _text(claims.get(each))) is not None), None)
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-        return clean(str(value)).strip()[:_SHOWN_MOST]
-    return None
+def _shown(text: str | None) -> str | None:
+    return None if text is None else clean(text).strip()[:_SHOWN_MOST] or None

@@ -30,11 +30,13 @@ from ldt_pipeline.defs.partitions import (
     contiguous_ranges,
     key_of,
 )
-from ldt_pipeline.defs.resources import LetsDoThis, Storage
+from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.organiser import OtherOrganiserError
 from ldt_pipeline.settings import Settings, load_settings
+from ldt_pipeline.sync.asking import ask
 from ldt_pipeline.sync.lock import is_syncing
-from ldt_pipeline.sync.plan import FeedPlan, due_events, plan_feeds
+from ldt_pipeline.sync.plan import FeedPlan, due_events
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.connection import DamagedWarehouseError, WarehouseBusyError
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
@@ -56,7 +58,7 @@ _UNFINISHED = [
     description="Asks each list for its newest record, and starts a sync only on a change.",
 )
 def poll_sensor(
-    context: dg.SensorEvaluationContext, api: LetsDoThis, storage: Storage
+    context: dg.SensorEvaluationContext, storage: Storage
 ) -> dg.SensorResult | dg.SkipReason:
     """Start the runs that what changed calls for."""
     if storage.settings.api_key is None:
@@ -67,9 +69,11 @@ def poll_sensor(
         return dg.SkipReason("A sync is under way.")
     try:
         state = read_state(storage.settings, wait_seconds=0)
-        with api.client() as client:
-            plans = plan_feeds(client, storage.raw(), state)
-    except (WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError, ApiError) as error:
+        plans = ask(storage.settings, state).plans
+    except (
+        *(WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError),
+        *(ApiError, OtherOrganiserError),
+    ) as error:
         return dg.SkipReason(str(error))
     requests = list(_requests(plans, state, storage))
     if state.erasures and not _is_running(context.instance, ERASE):

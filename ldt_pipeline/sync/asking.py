@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ldt_pipeline.connecting import connect
 from ldt_pipeline.erasing.book import Book
+from ldt_pipeline.organiser import remember_organiser
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import waiting
@@ -47,6 +48,7 @@ def ask(settings: Settings, state: State) -> Asked:
     store = RawStore(str(settings.raw_dir))
     with connect(settings) as client:
         plans = plan_feeds(client, store, state)
+        remember_organiser(settings.data_dir, settings.require_api_key())
         return Asked(state=state, plans=plans, requests=client.requests_sent)
 
 

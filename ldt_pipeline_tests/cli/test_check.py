@@ -43,7 +43,7 @@ def test_key_expires_soon(ldt: Run, sandbox: Sandbox) -> None:
 
 
 def test_key_refused(ldt: Run, sandbox: Sandbox) -> None:
-    key = jwt.encode({"organiserId": "1"}, "another secret, and a long one too", "HS256")
+    key = jwt.encode({"sub": "1"}, "another secret, and a long one too", "HS256")
     ran = ldt("check", LDT_API_KEY=key)
     assert ran.status == 1
     assert "refused the key" in lines(ran, "✗")[0]

@@ -102,11 +102,34 @@ def test_needs_a_key(ldt: Run) -> None:
 
 
 def test_refused_key(ldt: Run, sandbox: Sandbox) -> None:
-    key = sandbox.issue_key(organiser_id="9")
+    key = sandbox.issue_key(organiser_name="The same one, with another key")
     sandbox.revoke_key(key)
     ran = ldt("sync", LDT_API_KEY=key)
     assert ran.status == 1
     assert "refused the key" in ran.sentence
+
+
+def test_a_key_of_another_organiser(
+    synced: Run, folder: Path, sandbox: Sandbox, settings: dict[str, str]
+) -> None:
+    """People of two accounts must not get into one start list."""
+    before = (folder / "data" / "ldt.duckdb").read_bytes()
+    sandbox.clear_requests()
+    other = sandbox.issue_key(organiser_id="9")
+    ran = synced("sync", LDT_API_KEY=other)
+    assert ran.status == 1
+    assert "organiser '9'" in ran.sentence
+    assert "organiser '8421'" in ran.sentence
+    assert other not in ran.out + ran.err
+    assert sandbox.requests == []
+    assert "organiser '9'" in synced("check", LDT_API_KEY=other).out
+    assert (folder / "data" / "ldt.duckdb").read_bytes() == before
+    note = folder / "data" / "organiser.json"
+    note.write_text("[]")
+    assert "can't be read" in synced("sync").sentence
+    note.unlink()
+    assert synced("sync").status == 0
+    assert note.exists()
 
 
 def test_settings_that_make_no_sense(ldt: Run) -> None:
