@@ -4,7 +4,8 @@ Each run changes the account, syncs under a mix of faults, and syncs once more i
 faults that a retry gets past, a sync that says it is done must have published the truth. Under
 lies (a page that skips rows, a stale answer, a wrong total) it may also have been told that a list
 did not change: then that list is as it was before, whole. A sync that fails says why in a
-sentence and leaves the published file as it was, byte for byte.
+sentence and leaves the published file as it was, byte for byte; only whom it erased before it
+failed is gone from it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from pathlib import Path
 from benchmarks.faults.changes import DELETIONS, GROUPS, LATE, SLOW, change, make_account
 from benchmarks.faults.place import Place
 from benchmarks.faults.tally import Tally
-from benchmarks.faults.truth import CHANGING, Tables, differences, published, torn, truth
+from benchmarks.faults.truth import (
+    CHANGING,
+    Tables,
+    beyond_erasure,
+    differences,
+    published,
+    redacted,
+    torn,
+    truth,
+)
 from ldt_pipeline.sandbox import ALL_FAULTS, PASSING_FAULTS, Fault, Faults, Sandbox
 
 RUNS_OF_A_FOLDER = 10
@@ -107,13 +117,22 @@ def _run(
     if not ran.succeeded:
         tally.kept += 1
         if place.digest() != digest:
-            tally.object_to(where, ["a sync failed and yet the published file changed"])
+            tally.object_to(where, _offences_of_failure(place, now, before, tally))
     elif is_hidden or kind is Kind.BLINDING:
         tally.object_to(where, place.offences())
     else:
         tally.object_to(where, _offences(place, now, before if kind is Kind.LYING else {}, tally))
     tally.object_to(f"{where}, in peace", place.offences_in_peace(names=names, whole=is_hidden))
     return truth(sandbox.account)
+
+
+def _offences_of_failure(place: Place, now: Tables, before: Tables, tally: Tally) -> list[str]:
+    """A sync that failed may have erased somebody before; all else is as it was."""
+    erased = redacted(now) - (redacted(before) if before else set())
+    if not before or not erased:
+        return ["a sync failed and yet the published file changed"]
+    tally.notes["a failed sync that had erased somebody, and nothing else"] += 1
+    return torn(place.published) + beyond_erasure(published(place.published), before, erased)
 
 
 def _offences(place: Place, now: Tables, before: Tables, tally: Tally) -> list[str]:

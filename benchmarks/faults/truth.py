@@ -146,6 +146,30 @@ def differences(found: Tables, expected: Tables, names: tuple[str, ...] | None =
     return sentences
 
 
+def redacted(tables: Tables) -> set[str]:
+    """Give the ids of the participants and applications that the API has redacted."""
+    flags = {"participants": 7, "applications": 3}
+    return {row[0] for name, flag in flags.items() for row in tables[name] if row[flag]}
+
+
+def beyond_erasure(found: Tables, before: Tables, erased: set[str]) -> list[str]:
+    """Say what differs but for the values of those who were erased: they keep their rows."""
+    sentences = [
+        f"{name}: an erasure changed whose rows there are"
+        for name in CHANGING
+        if Counter(row[0] for row in found[name].elements())
+        != Counter(row[0] for row in before[name].elements())
+    ]
+    return sentences + differences(
+        {name: _others(found[name], erased) for name in CHANGING},
+        {name: _others(before[name], erased) for name in CHANGING},
+    )
+
+
+def _others(rows: Rows, ids: set[str]) -> Rows:
+    return Counter({row: count for row, count in rows.items() if row[0] not in ids})
+
+
 def torn(path: Path, *, hold_seconds: float = 0.0) -> list[str]:
     """Open a published file and say which of its tables disagree with each other.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from benchmarks.faults.place import Place, Ran
 from benchmarks.faults.tally import Tally, table
-from benchmarks.faults.truth import truth
+from benchmarks.faults.truth import Tables, beyond_erasure, redacted, truth
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
 
 TAMPERINGS = {
@@ -103,3 +104,22 @@ def test_the_table_adds_up() -> None:
     assert [cell.strip() for cell in last.strip("|").split("|")] == [
         *("x", "y", "1,003", "2", "1", "2", "0.0 min"),
     ]
+
+
+def test_an_erasure_changes_nobody_else() -> None:
+    def state(*people: tuple[str, str, bool]) -> Tables:
+        return {
+            "participants": Counter(
+                (each, "2026-01-01", bib, "", "r", "e", "t", gone, 2) for each, bib, gone in people
+            ),
+            "applications": Counter(),
+            "partners": Counter(),
+            "start_list": Counter((each, bib, "", "r") for each, bib, _ in people),
+        }
+
+    before = state(("a", "1", False), ("b", "2", False))
+    erased = state(("a", "", True), ("b", "2", False))
+    assert redacted(erased) - redacted(before) == {"a"}
+    assert beyond_erasure(erased, before, {"a"}) == []
+    assert beyond_erasure(state(("a", "", True), ("b", "3", False)), before, {"a"})
+    assert beyond_erasure(state(("b", "2", False)), before, {"a"})
