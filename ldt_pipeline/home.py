@@ -45,6 +45,7 @@ INSTANCE_CONFIG: dict[str, Any] = {
         "sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 90}},
     },
     "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
 }
 """What `dagster.yaml` says too, for commands that don't start in its folder."""
 

@@ -242,15 +242,17 @@ _REFERENCES: tuple[Check, ...] = (
     ),
 )
 
-_ISSUES: Mapping[str, tuple[str, str, str]] = {
+_ISSUES: Mapping[str, tuple[str, str, str, str]] = {
     "duplicate_bib_number": (
         "start_list",
         "bibs_are_unique",
+        "No bib number is given to two people in one race.",
         "bib numbers are given twice in a race: see data_issues",
     ),
     "capacity_disagrees": (
         "partner_allocations",
         "capacity_agrees",
+        "Each group says as many used places as it has participants.",
         "groups say another number of used places than they have participants: see data_issues",
     ),
 }
@@ -262,11 +264,11 @@ _ADVICE: tuple[Check, ...] = (
             table=table,
             name=name,
             is_structural=False,
-            description=f"data_issues has no {kind}.",
+            description=description,
             query=f"SELECT count(*) FROM marts.data_issues WHERE kind = '{kind}'",
             offence=offence,
         )
-        for kind, (table, name, offence) in _ISSUES.items()
+        for kind, (table, name, description, offence) in _ISSUES.items()
     ),
     Check(
         table="rejected_records",
