@@ -1,9 +1,12 @@
 """Raw assets: the API's lists in the raw store, by month, event and race, and the tombstones."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 from pydantic import Field
 
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
+from ldt_pipeline.defs.names import published_names
 from ldt_pipeline.defs.partitions import EVENTS, RACES, id_of, key_of, months
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.feeds.catalogue import (
@@ -121,16 +124,24 @@ def snapshot_asset(feed: Feed) -> dg.AssetsDefinition:
         with api.client() as client:
             event_ids = [id_of(key) for key in context.partition_keys]
             snapshots = fetch_snapshots(client, storage.raw(), feed, event_ids)
+        names = published_names(storage.settings.published_path)
         for event_id, manifest in snapshots.items():
             context.add_asset_metadata(
                 {
                     "dagster/partition_row_count": manifest.records if manifest else 0,
                     "known_to_the_api": manifest is not None,
+                    **_named(names, event_id),
                 },
                 partition_key=key_of(event_id),
             )
 
     return raw_snapshot
+
+
+def _named(names: Mapping[str, str], partition: str) -> dict[str, dg.MetadataValue]:
+    """Give the metadata that says what an event or a race is called, as far as that is known."""
+    name = names.get(partition)
+    return {} if name is None else {"name": dg.MetadataValue.text(name)}
 
 
 def roster_asset(
@@ -156,6 +167,7 @@ def roster_asset(
         },
     )
     def raw_roster(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
+        names = published_names(storage.settings.published_path)
         with api.client() as client:
             for key in context.partition_keys:
                 result = reconcile_roster(client, storage.raw(), storage.settings, feed, id_of(key))
@@ -163,6 +175,7 @@ def roster_asset(
                     {
                         "dagster/partition_row_count": sum(each.records for each in result.rosters),
                         "deleted": result.deleted,
+                        **_named(names, id_of(key)),
                     },
                     partition_key=key,
                 )

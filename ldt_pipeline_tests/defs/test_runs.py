@@ -14,6 +14,8 @@ import pytest
 from ldt_pipeline.dead_runs import release_dead_runs
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import PUBLISH
+from ldt_pipeline.defs.names import published_names
+from ldt_pipeline.defs.partitions import key_of
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.runner import RunFailedError, Runner, rebuild
 from ldt_pipeline.settings import load_settings
@@ -199,3 +201,28 @@ def test_dagster_home_is_honoured(sandbox, monkeypatch, tmp_path: Path) -> None:
     )
     assert not (load_settings().data_dir / "dagster").exists()
     assert os.environ["DAGSTER_HOME"] == str(home)
+
+
+def test_a_partition_says_what_its_event_or_race_is_called(synced, account) -> None:
+    event_id = sorted(account.event_ids())[0]
+    race_id = account.race_ids(event_id)[0]
+    names = published_names(load_settings().published_path)
+    assert (
+        names[event_id]
+        == published(f"SELECT event_name FROM events WHERE event_id = '{event_id}'")[0][0]
+    )
+    for job, asset, key in (
+        ("read_events", "raw_reserved_entries", event_id),
+        (None, "raw_race_participants", race_id),
+    ):
+        definition = (
+            defs.resolve_job_def(job) if job else defs.resolve_implicit_global_asset_job_def()
+        )
+        done = definition.execute_in_process(
+            instance=synced,
+            partition_key=key_of(key),
+            asset_selection=[dg.AssetKey(asset)],
+        )
+        (event,) = done.asset_materializations_for_node(asset)
+        assert event.metadata["name"].value == names[key]
+    assert published_names(load_settings().data_dir / "nowhere.duckdb") == {}
