@@ -23,6 +23,7 @@ from ldt_pipeline.feeds.changes import Fetched, fetch_changes, fetch_months
 from ldt_pipeline.feeds.snapshots import fetch_snapshots
 from ldt_pipeline.progress import reporter
 from ldt_pipeline.raw import Manifest
+from ldt_pipeline.raw.quarantine import look_for_damage
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.reconcile import (
     Reconciled,
@@ -207,6 +208,9 @@ def raw_deletions(
 ) -> Materialized:
     """Reconcile the lists with what we hold."""
     deleted = 0
+    damaged = look_for_damage(storage.raw()) if config.whole else []
+    if damaged:
+        context.log.warning(f"{len(damaged)} extracts are damaged, and will be read again.")
     with api.client() as client:
         for feed in CHANGE_FEEDS:
             if feed.name not in config.feeds:
@@ -219,6 +223,7 @@ def raw_deletions(
         metadata={
             "dagster/row_count": sum(each.records for each in storage.raw().manifests("deletions")),
             "deleted_now": deleted,
+            **({"damaged_extracts": len(damaged)} if config.whole else {}),
         }
     )
 

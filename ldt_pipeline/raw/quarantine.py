@@ -32,6 +32,7 @@ QUARANTINE = "quarantine"
 """Its folder under the raw root. Extracts lie in `<feed>/<key>=<value>/`, and nothing in here does."""
 
 _ABOUT = "about.json"
+_RECORDS_AT_ONCE = 2_000
 _logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
@@ -69,6 +70,29 @@ def past_damage(store: RawStore, work: Callable[[], _Result]) -> _Result:
             if error.feed == ERASURES:
                 raise
             set_aside(store, error)
+
+
+def look_for_damage(store: RawStore) -> list[SetAside]:
+    """Read every extract to its end, and set aside what is not what was written; gives that.
+
+    A disk may damage what was loaded long ago, and a rebuild would be the next to read it: by then
+    the API may have deleted what was in it.
+
+    Raises:
+        DamagedExtractError: It is one of the book of erasures, which can't be fetched again.
+        OSError: A damaged extract could not be moved.
+    """
+    before = {each.extract_id for each in all_set_aside(store)}
+    intact: set[str] = set()
+
+    def read_all() -> None:
+        for manifest in store.manifests(without=intact):
+            for _ in store.read(manifest, batch_records=_RECORDS_AT_ONCE):
+                pass
+            intact.add(manifest.extract_id)
+
+    past_damage(store, read_all)
+    return [each for each in all_set_aside(store) if each.extract_id not in before]
 
 
 def set_aside(store: RawStore, damage: DamagedExtractError) -> SetAside:

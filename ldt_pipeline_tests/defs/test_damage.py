@@ -60,6 +60,22 @@ def test_damaged_extracts_are_fetched_again(synced, account) -> None:
     assert run_sync(synced).was_quiet
 
 
+def test_damage_in_what_is_loaded_is_found_by_a_whole_sync(synced, account) -> None:
+    """A rebuild would be the next to read it: perhaps when the API has it no more."""
+    store = RawStore(str(load_settings().raw_dir))
+    feeds = ["participants", "partners", "tickets"]
+    for feed in feeds:
+        cut(extracts(feed)[0])
+    assert run_sync(synced).was_quiet, "nothing reads them"
+    sync(load_settings(), defs, synced, print, whole=True)
+    assert sorted(each.feed for each in all_set_aside(store)) == feeds
+    assert waiting(store) == []
+    assert start_list() == truth(account)
+    rebuild(load_settings(), defs, synced, print)
+    assert len(all_set_aside(store)) == len(feeds), "the rebuild found nothing more"
+    assert start_list() == truth(account)
+
+
 def test_a_damaged_edit_keeps_the_total_and_is_not_forgotten(synced, account, sandbox) -> None:
     """Only the extract says that a bib changed: no total tells of it."""
     from ldt_pipeline.feeds.catalogue import PARTICIPANTS
