@@ -7,7 +7,8 @@ The proof makes both warehouses, from the raw store as it is and as it would be,
 table with the lineage of each row. Only then do the old extracts go.
 
 Superseded versions of records stay unless they are dropped on purpose: the tables don't need them,
-but a history of changes can only be made from them. Snapshots and tombstones are never dropped.
+but the history of participants is made from them (`participant_versions`, `start_list_changes`): where
+they are dropped, it goes from the warehouse too, and is what a rebuild would make of what is left. Snapshots and tombstones are never dropped.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import duckdb
+import polars as pl
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, FEEDS
 from ldt_pipeline.raw import Manifest, Part, RawStore
@@ -26,13 +28,17 @@ from ldt_pipeline.raw.packing import Pack, discard, finish, parts_of, put_in_pla
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.tables import TABLES, Layer, table
 from ldt_pipeline.warehouse import books
-from ldt_pipeline.warehouse.connection import connect, warehouse_lock
+from ldt_pipeline.warehouse.connection import connect, registered, transaction, warehouse_lock
 from ldt_pipeline.warehouse.load import adopt, load_pending, loaded_ids
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import create_or_check, has_record
 from ldt_pipeline.warehouse.swap import remove_database
 
 Progress = Callable[[str, int], None]
+History = dict[str, pl.DataFrame]
+
+_HISTORY = ("sightings", "past_versions")
+"""The history of participants: what superseded versions are needed for."""
 
 _CHANGING = frozenset(feed.entity for feed in CHANGE_FEEDS)
 
@@ -88,6 +94,7 @@ def compact(
         with _rebuilt(settings, store, "before", tell) as before:
             packs: list[Pack] = []
             result = Compacted()
+            history: History = {}
             try:
                 for extracts in groups:
                     pack, dropped = _pack(
@@ -99,7 +106,9 @@ def compact(
                     packs.append(pack)
                     _count(result, pack, dropped)
                 if packs:
-                    _prove(settings, store, packs, before, dropped=result.dropped, tell=tell)
+                    history = _prove(
+                        settings, store, packs, before, dropped=result.dropped, tell=tell
+                    )
             except BaseException:
                 discard(store, packs)
                 raise
@@ -110,6 +119,7 @@ def compact(
         with connect(settings.warehouse_path) as connection:
             for pack in packs:
                 adopt(connection, pack.manifest)
+            _forget_history(connection, history)
     return result
 
 
@@ -259,7 +269,8 @@ def _prove(
     *,
     dropped: int,
     tell: Progress,
-) -> None:
+) -> History:
+    """Prove that no table changes; gives the history that is left, where some of it is dropped."""
     with _rebuilt(settings, _View(store, packs), "after", tell) as after:
         for what, query in _comparisons():
             expected = before.execute(query).fetchall()
@@ -269,8 +280,27 @@ def _prove(
                     f"Nothing was compacted: {what} would not be the same afterwards. That is a "
                     "defect of the pipeline: please tell its maintainers."
                 )
-        if dropped == 0 and books.schema_drift(before).rows() != books.schema_drift(after).rows():
+        if dropped:
+            return {name: after.sql(f"SELECT * FROM ops.{name}").pl() for name in _HISTORY}
+        for name in _HISTORY:
+            query = _digest(f"SELECT * FROM ops.{name}")
+            if before.execute(query).fetchall() != after.execute(query).fetchall():
+                raise NotCompactedError(f"Nothing was compacted: {name} would not be the same.")
+        if books.schema_drift(before).rows() != books.schema_drift(after).rows():
             raise NotCompactedError("Nothing was compacted: schema_drift would not be the same.")
+    return {}
+
+
+def _forget_history(connection: duckdb.DuckDBPyConnection, history: History) -> None:
+    """Bring the warehouse's history to what the raw store still tells, and have it published."""
+    if not history:
+        return
+    with transaction(connection):
+        for name, frame in history.items():
+            connection.execute(f"DELETE FROM ops.{name}")
+            with registered(connection, "left_history", frame):
+                connection.execute(f"INSERT INTO ops.{name} BY NAME SELECT * FROM left_history")
+        connection.execute("DELETE FROM ops.publications")
 
 
 def _comparisons() -> Iterator[tuple[str, str]]:

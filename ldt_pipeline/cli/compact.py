@@ -25,8 +25,8 @@ from ldt_pipeline.cli.text import counted, number
 @click.option(
     "--drop-superseded",
     is_flag=True,
-    help="Drop versions of records of which a newer one is stored. They are gone for good then: "
-    "no history of changes can be made from them any more.",
+    help="Drop versions of records of which a newer one is stored. They are gone for good then, "
+    "and participant_versions and start_list_changes lose what they told: the next sync publishes it.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Do and prove all of it, say what it saves, and change nothing."
@@ -40,8 +40,8 @@ def compact(drop_superseded: bool, dry_run: bool, yes: bool) -> None:
     times `ldt rebuild`; nothing else can use the warehouse meanwhile.
 
     Nothing is lost by it: every version of every record stays, and is known by the extract that it
-    was in. Only with --drop-superseded the versions go of which a newer one is stored. No table
-    needs them today, but what changed from one to the next can't be told without them.
+    was in. Only with --drop-superseded the versions go of which a newer one is stored: the history
+    of participants (participant_versions, start_list_changes, start-list --as-of) then begins anew.
     Snapshots of reserved entries and tickets, and tombstones, always stay.
     """
     from ldt_pipeline.cli.display import Display  # noqa: PLC0415
@@ -84,4 +84,5 @@ def compact(drop_superseded: bool, dry_run: bool, yes: bool) -> None:
             f"{counted(done.dropped, 'superseded version')} "
             f"{'would be dropped' if dry_run else 'dropped'}."
         )
-    click.echo("Proved: every table and the lineage of each row is the same.")
+    but = " but for the history that was dropped" if done.dropped else ""
+    click.echo(f"Proved: every table and the lineage of each row is the same{but}.")

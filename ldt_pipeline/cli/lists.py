@@ -6,7 +6,7 @@ What belongs here: the two commands. What doesn't: reading (`published.py`) and 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -37,6 +37,26 @@ _RECIPIENT = click.option(
 )
 
 
+class Instant(click.ParamType[datetime]):
+    """An instant as ISO 8601 has it; UTC where no zone is named."""
+
+    name = "instant"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read the text.
+
+        Raises:
+            click.BadParameter: It is no instant.
+        """
+        try:
+            read = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no instant: write it as 2026-11-01T09:00.", param, ctx)
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
 @click.command(
     "start-list",
     cls=Command,
@@ -46,6 +66,7 @@ _RECIPIENT = click.option(
         "ldt start-list 3517846101 --format csv --out start-list.csv",
         "ldt start-list 3517846101 --format csv --out list.csv --recipient 'Chip Timing Ltd'",
         "ldt start-list 3517846101 --on 2027-05-09",
+        "ldt start-list 3517846101 --as-of 2026-11-01T09:00",
     ),
     failures="no such race, or nothing is published yet",
 )
@@ -56,12 +77,20 @@ _RECIPIENT = click.option(
     metavar="YYYY-MM-DD",
     help="Only the start on this day (UTC): a race may come every year under the same id.",
 )
+@click.option(
+    "--as-of",
+    type=Instant(),
+    metavar="INSTANT",
+    help="The list as it stood then, such as 2026-11-01T09:00 (UTC where no zone is named).",
+)
 @_FORMAT
 @_OUT
 @_RECIPIENT
 def start_list(
     race_id: str,
+    *,
     on: datetime | None,
+    as_of: datetime | None,
     to_format: str,
     out: Path | None,
     recipient: str | None,
@@ -74,12 +103,22 @@ def start_list(
     is noted in the ledger of exports, by the ids of those in it.
     """
     from ldt_pipeline.cli.exports import enter_into_ledger, write  # noqa: PLC0415
-    from ldt_pipeline.cli.published import open_published, read_start_list, start_days  # noqa: PLC0415
+    from ldt_pipeline.cli.published import (  # noqa: PLC0415
+        open_published,
+        read_start_list,
+        read_start_list_as_of,
+        start_days,
+    )
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     with open_published(settings.published_path) as connection:
-        rows = read_start_list(connection, race_id, on.date() if on else None)
+        day = on.date() if on else None
+        rows = (
+            read_start_list(connection, race_id, day)
+            if as_of is None
+            else read_start_list_as_of(connection, race_id, as_of, day)
+        )
         days = start_days(connection, race_id)
     if out is not None or to_format != "table":
         enter_into_ledger(

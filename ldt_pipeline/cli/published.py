@@ -85,6 +85,34 @@ def read_start_list(
     return found
 
 
+def read_start_list_as_of(
+    connection: duckdb.DuckDBPyConnection,
+    race_id: str,
+    as_of: dt.datetime,
+    on: dt.date | None = None,
+) -> Rows:
+    """Give one race's start list as it stood at an instant, as far as versions of then were seen.
+
+    Raises:
+        CommandError: There is no such race, or the file was published without personal data.
+    """
+    _require_people(connection)
+    condition = "race_id = ? AND valid_from <= ? AND (valid_to > ? OR valid_to IS NULL)"
+    parameters: list[Any] = [race_id, as_of, as_of]
+    if on is not None:
+        condition, parameters = f"{condition} AND race_start_at::DATE = ?", [*parameters, str(on)]
+    columns = tuple(table("start_list").schema)
+    wanted = ", ".join(f'"{column}"' for column in columns)
+    rows = connection.execute(
+        f"SELECT {wanted} FROM participant_versions "  # noqa: S608 - names are the registry's
+        f"WHERE {condition} ORDER BY {_START_ORDER}",
+        parameters,
+    ).fetchall()
+    if not rows and not _exists(connection, "races", "race_id", race_id):
+        raise CommandError(_unknown_race(connection, race_id))
+    return Rows(table_name="start_list", columns=columns, rows=rows)
+
+
 def start_days(connection: duckdb.DuckDBPyConnection, race_id: str) -> list[dt.date]:
     """Give the days (UTC) on which a race starts, the latest first: it may come every year."""
     rows = connection.execute(

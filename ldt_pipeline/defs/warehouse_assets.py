@@ -63,6 +63,8 @@ _MART_DEPENDENCIES: dict[str, list[str]] = {
         "partners",
         "reserved_entry_groups",
     ],
+    "participant_versions": ["start_list", "participants", "participant_answers"],
+    "start_list_changes": ["participant_versions"],
     "partner_allocations": ["reserved_entry_groups", "partners", "participants"],
     "data_issues": ["start_list", "partner_allocations", "participant_answers"],
     "sync_status": [*(feed.entity for feed in CHANGE_FEEDS), "api_totals"],

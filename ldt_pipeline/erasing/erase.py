@@ -40,7 +40,7 @@ from ldt_pipeline.settings import Settings
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import connect, warehouse_lock
 from ldt_pipeline.warehouse.load import load_erasures, load_pending, loaded_ids
-from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
+from ldt_pipeline.warehouse.schema import VERSIONED, OutdatedWarehouseError, create_or_check
 from ldt_pipeline.warehouse.swap import put_in_place
 
 Progress = Callable[[int], None]
@@ -233,11 +233,13 @@ def _is_stale(connection: duckdb.DuckDBPyConnection, store: RawStore, book: Book
         return True
     for entity in ENTITIES:
         key = table(entity).key[0]
-        rows = connection.execute(
-            f'SELECT count(*) FROM tidy.{entity} WHERE list_contains(?::VARCHAR[], "{key}") '
-            "AND NOT coalesce(gdpr_redacted, FALSE)",
-            [[*book.erased[entity], *book.redacted[entity]]],
-        ).fetchall()
-        if rows[0][0]:
-            return True
+        places = [f"tidy.{entity}", *(["ops.past_versions"] if entity == VERSIONED else [])]
+        for place in places:
+            rows = connection.execute(
+                f'SELECT count(*) FROM {place} WHERE list_contains(?::VARCHAR[], "{key}") '
+                "AND NOT coalesce(gdpr_redacted, FALSE)",
+                [[*book.erased[entity], *book.redacted[entity]]],
+            ).fetchall()
+            if rows[0][0]:
+                return True
     return False

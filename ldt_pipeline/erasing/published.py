@@ -29,6 +29,7 @@ _STAY = frozenset(
         *("partner_id", "partner_name", "reserved_entry_group_id", "reserved_entry_group_name"),
         *("reserved_entry_group_code", "erased_at", "reason", "entity", "subject", "subject_id"),
         *("severity", "kind", "sentence", "wave", "changed_at", "change"),
+        *("version", "valid_from", "valid_to"),
     }
 )
 

@@ -15,5 +15,15 @@ from ldt_pipeline.marts.allocations import partner_allocations
 from ldt_pipeline.marts.calendar import events, races
 from ldt_pipeline.marts.issues import data_issues
 from ldt_pipeline.marts.starters import start_list
+from ldt_pipeline.marts.versions import compared_columns, differences, start_list_changes
 
-__all__ = ["data_issues", "events", "partner_allocations", "races", "start_list"]
+__all__ = [
+    "compared_columns",
+    "data_issues",
+    "differences",
+    "events",
+    "partner_allocations",
+    "races",
+    "start_list",
+    "start_list_changes",
+]

@@ -128,6 +128,56 @@ START_LIST = Table(
     ),
 )
 
+PARTICIPANT_VERSIONS = Table(
+    name="participant_versions",
+    layer=Layer.MART,
+    description=(
+        "Every version of each participant that was seen, as the start list showed it. What belongs "
+        "to groups and partners is as it is now."
+    ),
+    grain="one row per participant and version",
+    key=("participant_id", "version"),
+    columns=(
+        _text("participant_id", "The participant."),
+        _whole("version", "From 1, the oldest, on."),
+        _instant(
+            "valid_from",
+            "From when it stood: its updatedAt, and the entry's creation for the first one; of a "
+            "change that moved no updatedAt, when it was first seen.",
+        ),
+        _instant(
+            "valid_to",
+            "Until when: the next one's valid_from, or when the entry was found deleted; null while "
+            "it stands. Equal to valid_from where it never stood.",
+        ),
+        *START_LIST.columns[1:],
+    ),
+)
+
+START_LIST_CHANGES = Table(
+    name="start_list_changes",
+    layer=Layer.MART,
+    description="What changed on start lists, and when.",
+    grain="one row per participant, kind of change and instant",
+    key=("participant_id", "change", "changed_at"),
+    columns=(
+        _text("participant_id", "The participant."),
+        _EVENT_ID,
+        _text("race_id", "The race: after the change, or that of a withdrawn entry."),
+        _text(
+            "change",
+            "added, withdrawn, bib, wave, race, ticket, name or emergency_contact.",
+        ),
+        _text(
+            "before",
+            "What it was: a race's or ticket's id, a bib, wave, name or contact.",
+            Personal.SPECIAL,
+        ),
+        _text("after", "What it became.", Personal.SPECIAL),
+        _instant("changed_at", "When, as participant_versions tells it."),
+    ),
+)
+
 PARTNER_ALLOCATIONS = Table(
     name="partner_allocations",
     layer=Layer.MART,
@@ -274,6 +324,8 @@ MART_TABLES: tuple[Table, ...] = (
     EVENTS,
     RACES,
     START_LIST,
+    PARTICIPANT_VERSIONS,
+    START_LIST_CHANGES,
     PARTNER_ALLOCATIONS,
     REJECTED_RECORDS,
     SCHEMA_DRIFT,

@@ -208,6 +208,18 @@ _REFERENCES: tuple[Check, ...] = (
             WHERE live.participant_id IS NULL OR start_list.participant_id IS NULL""",
         offence="participants are missing from the list or should not be in it",
     ),
+    Check(
+        table="participant_versions",
+        name="has_the_start_list",
+        is_structural=True,
+        description="Each participant of the start list has one version that stands, and nobody else.",
+        query="""
+            SELECT count(*) FROM (
+                SELECT participant_id FROM marts.participant_versions WHERE valid_to IS NULL
+            ) AS standing FULL JOIN marts.start_list USING (participant_id)
+            WHERE standing.participant_id IS NULL OR start_list.participant_id IS NULL""",
+        offence="participants have no version that stands, or one without being listed",
+    ),
     *(
         Check(
             table="events",

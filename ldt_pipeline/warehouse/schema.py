@@ -28,7 +28,24 @@ LINEAGE_COLUMNS = {
     "_seen_at": "TIMESTAMP WITH TIME ZONE",
 }
 
+VERSIONED = "participants"
+"""The table of whose records every version is kept (`history.py`)."""
+
+PAST_COLUMNS = (
+    *("participant_id", "application_id", "booking_id", "event_id", "event_name", "race_id"),
+    *("race_name", "race_start_at", "ticket_id", "ticket_title", "created_at", "updated_at"),
+    *("bib_number", "wave", "booker_name", "booker_email", "booker_type", "gdpr_redacted"),
+    *("reserved_entry_group_code", "reserved_entry_group_name", "reserved_entry_partner_name"),
+    *("reserved_entry_partner_enthuse_id", "reserved_entry_partner_just_giving_id"),
+    "reserved_entry_partner_london_marathon_id",
+)
+"""What is kept of a version that was superseded: what a start list is made from, and no more."""
+
+_PAST_ANSWERS = "STRUCT(position INTEGER, question_id VARCHAR, question VARCHAR, answer VARCHAR)[]"
+
 _OPS_TABLES = {
+    # When each version of a participant was first seen.
+    "sightings": "id VARCHAR, record_hash BIGINT, first_seen_at TIMESTAMP WITH TIME ZONE",
     "load_log": (
         "extract_id VARCHAR, feed VARCHAR, partition_key VARCHAR, partition VARCHAR, "
         "extracted_at TIMESTAMP WITH TIME ZONE, records BIGINT, rejected BIGINT, pack VARCHAR"
@@ -117,6 +134,10 @@ def _statements() -> list[str]:
     statements = [f"CREATE SCHEMA IF NOT EXISTS {name}" for name in ("tidy", "marts", "ops")]
     for name, columns in _OPS_TABLES.items():
         statements.append(f"CREATE TABLE ops.{name} ({columns})")
+    past = column_definitions(TABLES[VERSIONED], list(PAST_COLUMNS))
+    statements.append(
+        f"CREATE TABLE ops.past_versions ({past}, record_hash BIGINT, answers {_PAST_ANSWERS})"
+    )
     for table in TABLES.values():
         columns = column_definitions(table, stored_columns(table))
         if table.layer is Layer.TIDY and has_record(table):

@@ -20,6 +20,7 @@ import polars as pl
 
 from ldt_pipeline.tables import Table
 from ldt_pipeline.warehouse.connection import registered
+from ldt_pipeline.warehouse.history import is_versioned, keep_older, keep_stored, note_sightings
 from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, children, stored_columns
 
 _VERSION = ("updated_at", "_extracted_at", "_extract_id", "_record_number")
@@ -46,10 +47,16 @@ def upsert(
     if incoming.is_empty():
         return
     with registered(connection, "incoming", incoming):
-        if incoming.height < frames[table.name].height or _meets_stored(connection, table):
+        is_merge = incoming.height < frames[table.name].height or _meets_stored(connection, table)
+        if is_merge:
             _merge(connection, table, key, frames)
         else:
             _append(connection, table, frames)
+    if is_versioned(table):
+        frame = frames[table.name]
+        note_sightings(connection, frame, are_new=not is_merge)
+        if is_merge:
+            keep_older(connection, frame, frames["participant_answers"])
 
 
 def _meets_stored(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
@@ -116,6 +123,8 @@ def _merge(
         """
     )
     connection.execute(f"DELETE FROM newer WHERE {same.replace('newer.', '')} OR NOT wins")
+    if is_versioned(table):
+        keep_stored(connection)
     connection.execute(
         f'DELETE FROM {target} AS stored USING newer WHERE stored."{key}" = newer.id'
     )

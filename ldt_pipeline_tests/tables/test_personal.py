@@ -61,6 +61,13 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         *("ticket_id", "ticket_title", "entry_route", "registered_at", "updated_at"),
         *("is_redacted", *_GROUP),
     ),
+    "participant_versions": (
+        *("version", "valid_from", "valid_to"),
+        *("participant_id", "race_id", "race_name", "race_start_at", "bib_number", "wave"),
+        *("ticket_id", "ticket_title", "entry_route", "registered_at", "updated_at"),
+        *("is_redacted", *_GROUP),
+    ),
+    "start_list_changes": ("participant_id", "event_id", "race_id", "change", "changed_at"),
     "partner_allocations": (
         *_GROUP,
         *("partner_type", "group_type", "max_capacity", "used_capacity", "remaining_capacity"),

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from ldt_pipeline.feeds.catalogue import FEEDS
 from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
 from ldt_pipeline.tables import TABLES, Layer
+from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.connection import connect
 from ldt_pipeline.warehouse.load import load_pending
+from ldt_pipeline.warehouse.marts import Sources, build_mart
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, create_or_check, has_record
 
@@ -153,9 +155,23 @@ def contents(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
                 lineage = ", ".join((table.key[0], *LINEAGE_COLUMNS))
                 query = f"SELECT {lineage} FROM tidy.{table.name}"
                 found[f"{table.name} lineage"] = connection.execute(query).fetchall()
+    for name in ("sightings", "past_versions"):
+        found[name] = connection.execute(f"SELECT * FROM ops.{name}").fetchall()
     for read in (
         *(books.rejected_records, books.schema_drift),
         *(books.loaded_extracts, books.sync_status),
     ):
         found[read.__name__] = read(connection).rows()
+    return {name: sorted(rows, key=repr) for name, rows in found.items()}
+
+
+def history_marts(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
+    """Build what tells of versions; gives its rows."""
+    sources = Sources(
+        connection=connection, questions=load_questions(None), configured_event_ids=()
+    )
+    found: dict[str, list[Any]] = {}
+    for name in ("start_list", "participant_versions", "start_list_changes"):
+        build_mart(sources, name)
+        found[name] = connection.execute(f"SELECT * FROM marts.{name}").fetchall()
     return {name: sorted(rows, key=repr) for name, rows in found.items()}

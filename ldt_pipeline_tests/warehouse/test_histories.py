@@ -20,6 +20,7 @@ from ldt_pipeline_tests.warehouse.histories import (
     Extract,
     contents,
     histories,
+    history_marts,
     load,
     warehouse,
     write,
@@ -63,7 +64,7 @@ def test_load_points_order_and_batches_do_not_matter(
         monkeypatch.setattr(loading, "_TRANSACTION_RECORDS", batch)
         with warehouse(folder / f"{number}.duckdb") as connection:
             load(connection, folder / "raw", steps)
-            found.append(contents(connection))
+            found.append(contents(connection) | history_marts(connection))
     for other in found[1:]:
         for name, rows in found[0].items():
             assert other[name] == rows, name

@@ -1,0 +1,147 @@
+"""When each version of a participant stood, and the mart that says so.
+
+What belongs here: the order of versions, `valid_from` and `valid_to`, and bringing together the
+newest versions, which are the start list, with the others. What doesn't: keeping what was superseded
+(`history.py`), and what a version looks like on a start list (`marts/versions.py`).
+
+The newest version of each live participant is copied from the start list, inside DuckDB. Only what
+was superseded or deleted is computed: a first load has nothing of that.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline.marts.versions import versions_as_listed
+from ldt_pipeline.tables import table
+from ldt_pipeline.tidy.questions import Questions, answers_to_columns
+from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.read import read_table, relation
+from ldt_pipeline.warehouse.schema import PAST_COLUMNS
+
+# A version has an updatedAt of its own, or nobody knows when it began but by seeing it. None begins
+# before the one that it follows.
+_TIMELINE = """
+    CREATE OR REPLACE TEMP TABLE timeline AS
+    WITH versions AS (
+        SELECT participant_id, record_hash, created_at, updated_at,
+            coalesce(gdpr_redacted, FALSE) AS redacted, FALSE AS is_newest
+        FROM ops.past_versions
+        UNION ALL
+        SELECT participant_id, _record_hash, created_at, updated_at,
+            coalesce(gdpr_redacted, FALSE), TRUE
+        FROM tidy.participants SEMI JOIN ops.past_versions USING (participant_id)
+    ), ordered AS (
+        SELECT versions.*, first_seen_at, row_number() OVER older AS version,
+            max(updated_at) OVER (older ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+                AS updated_before
+        FROM versions JOIN ops.sightings
+            ON sightings.id = participant_id AND sightings.record_hash = versions.record_hash
+        WINDOW older AS (
+            PARTITION BY participant_id
+            ORDER BY is_newest, redacted, coalesce(updated_at, '-infinity'::TIMESTAMPTZ),
+                first_seen_at, versions.record_hash
+        )
+    ), begun AS (
+        SELECT *, max(CASE
+            WHEN version = 1 THEN coalesce(least(created_at, updated_at), first_seen_at)
+            WHEN updated_at > coalesce(updated_before, '-infinity'::TIMESTAMPTZ) THEN updated_at
+            ELSE first_seen_at
+        END) OVER (PARTITION BY participant_id ORDER BY version) AS valid_from
+        FROM ordered
+    )
+    SELECT participant_id, record_hash, is_newest, version, valid_from,
+        lead(valid_from) OVER following AS valid_to,
+        bool_or(redacted) OVER (PARTITION BY participant_id) AS forgotten
+    FROM begun WINDOW following AS (PARTITION BY participant_id ORDER BY version)
+"""
+
+
+def build_versions(connection: duckdb.DuckDBPyConnection, questions: Questions) -> int:
+    """Build `participant_versions` from the start list and the history; gives its number of rows."""
+    connection.execute(_TIMELINE)
+    others = _others(connection, questions)
+    names = list(table("participant_versions").schema)
+    listed = [name for name in names if name in table("start_list").schema]
+    with registered(connection, "other_versions", others), transaction(connection):
+        connection.execute("DELETE FROM marts.participant_versions")
+        connection.execute(
+            f"""
+            INSERT INTO marts.participant_versions ({_quoted(listed)}, version, valid_from)
+            SELECT {", ".join(f'listed."{name}"' for name in listed)},
+                coalesce(timeline.version, 1),
+                coalesce(timeline.valid_from, least(listed.registered_at, listed.updated_at),
+                    first_seen_at)
+            FROM marts.start_list AS listed
+            JOIN tidy.participants AS stored USING (participant_id)
+            JOIN ops.sightings
+                ON sightings.id = stored.participant_id AND record_hash = stored._record_hash
+            LEFT JOIN timeline
+                ON timeline.participant_id = listed.participant_id AND timeline.is_newest
+            """
+        )
+        connection.execute(
+            f"INSERT INTO marts.participant_versions ({_quoted(names)}) "
+            f"SELECT {_quoted(names)} FROM other_versions"
+        )
+        rows = connection.execute("SELECT count(*) FROM marts.participant_versions").fetchall()
+    connection.execute("DROP TABLE timeline")
+    return rows[0][0]
+
+
+def _others(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.DataFrame:
+    """Give the versions that are not on the start list now: superseded ones, and deleted entries."""
+    past = ", ".join(f'past."{name}"' for name in PAST_COLUMNS)
+    newest = ", ".join(f'deleted."{name}"' for name in PAST_COLUMNS)
+    deleted = relation(table("participants"), [*PAST_COLUMNS, "deleted_at"])
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE other_rows AS
+        SELECT {past}, version, valid_from, valid_to, forgotten, past.answers
+        FROM ops.past_versions AS past JOIN timeline USING (participant_id, record_hash)
+        UNION ALL BY NAME
+        SELECT {newest}, coalesce(version, 1) AS version,
+            coalesce(valid_from, least(deleted.created_at, deleted.updated_at), first_seen_at) AS valid_from,
+            -- A deletion is told by a reading, an update by the API's clock.
+            greatest(coalesce(valid_from, least(deleted.created_at, deleted.updated_at), first_seen_at), deleted_at)
+                AS valid_to,
+            coalesce(forgotten, deleted.gdpr_redacted, FALSE) AS forgotten,
+            answers.answers
+        FROM ({deleted}) AS deleted
+        JOIN tidy.participants AS stored USING (participant_id)
+        JOIN ops.sightings
+            ON sightings.id = deleted.participant_id AND sightings.record_hash = stored._record_hash
+        LEFT JOIN timeline
+            ON timeline.participant_id = deleted.participant_id AND timeline.is_newest
+        LEFT JOIN (
+            SELECT participant_id, list({{'position': position, 'question_id': question_id,
+                'question': question, 'answer': answer}}) AS answers
+            FROM tidy.participant_answers SEMI JOIN (
+                SELECT participant_id FROM ({deleted}) WHERE deleted_at IS NOT NULL
+            ) USING (participant_id) GROUP BY ALL
+        ) AS answers ON answers.participant_id = deleted.participant_id
+        WHERE deleted.deleted_at IS NOT NULL
+        """
+    )
+    rows = connection.sql("SELECT * FROM other_rows").pl()
+    connection.execute("DROP TABLE other_rows")
+    if rows.is_empty():
+        return table("participant_versions").empty()
+    answers = (
+        rows.select("participant_id", "version", "answers")
+        .explode("answers", empty_as_null=False, keep_nulls=False)
+        .unnest("answers")
+    )
+    key = pl.struct("participant_id", "version").alias("key")
+    columns = answers_to_columns(answers.with_columns(key), questions, "key").unnest("key")
+    return versions_as_listed(
+        versions=rows.drop("answers"),
+        answers_by_column=columns,
+        partners=read_table(connection, "partners"),
+        reserved_entry_groups=read_table(connection, "reserved_entry_groups"),
+    )
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
