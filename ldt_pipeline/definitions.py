@@ -8,6 +8,7 @@ import dagster as dg
 
 from ldt_pipeline.defs.checks import CHECKS
 from ldt_pipeline.defs.erasing_assets import raw_erasures
+from ldt_pipeline.defs.export_assets import EXPORT_JOB, race_exports, race_week_exports
 from ldt_pipeline.defs.jobs import JOBS
 from ldt_pipeline.defs.raw_assets import raw_assets
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
@@ -28,10 +29,19 @@ def build_definitions() -> dg.Definitions:
         warnings.simplefilter("ignore", dg.BetaWarning)
         raw = raw_assets(load_settings())
     return dg.Definitions(
-        assets=[*raw, raw_erasures, tidy_tables, api_totals, marts, quality, published],
+        assets=[
+            *raw,
+            raw_erasures,
+            tidy_tables,
+            api_totals,
+            marts,
+            quality,
+            published,
+            race_exports,
+        ],
         asset_checks=CHECKS,
-        jobs=JOBS,
-        schedules=SCHEDULES,
+        jobs=[*JOBS, EXPORT_JOB],
+        schedules=[*SCHEDULES, race_week_exports],
         sensors=SENSORS,
         resources={"api": LetsDoThis(), "storage": Storage()},
         executor=dg.in_process_executor,

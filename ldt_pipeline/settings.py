@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     event_ids: Annotated[tuple[str, ...], NoDecode] = ()
     event_refresh_minutes: int = Field(default=60, ge=0)
     questions_file: Path | None = None
+    presets_dir: Path | None = None
+    export_presets: Annotated[tuple[str, ...], NoDecode] = ()
+    export_target: str | None = None
+    export_recipient: str | None = None
     publish_personal_data: bool = True
     retention_days: int | None = Field(default=None, ge=1)
     deleted_retention_days: int = Field(default=30, ge=0)
@@ -73,7 +77,7 @@ class Settings(BaseSettings):
             raise ValueError("must be an address alone, without user, password, query or fragment")
         return value.rstrip("/")
 
-    @field_validator("data_dir", "questions_file")
+    @field_validator("data_dir", "questions_file", "presets_dir")
     @classmethod
     def _make_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -85,9 +89,9 @@ class Settings(BaseSettings):
             raise ValueError("must be the first day of a month, such as 2020-01-01")
         return value
 
-    @field_validator("event_ids", mode="before")
+    @field_validator("event_ids", "export_presets", mode="before")
     @classmethod
-    def _split_event_ids(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             parts = (part.strip() for part in value.split(","))
             return tuple(dict.fromkeys(part for part in parts if part))

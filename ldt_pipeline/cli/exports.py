@@ -10,7 +10,6 @@ import csv
 import datetime as dt
 import io
 import json
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,14 +21,7 @@ from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.published import Rows
 from ldt_pipeline.cli.text import clean, escape_unprintable, terminal_width, text_table
 from ldt_pipeline.instants import format_instant
-
-_FORMULA = re.compile(r"(^|[;|\t\r\n])([\s\ufffd\u200c\u200d]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""Where a spreadsheet takes a text for a formula, which can send its neighbours away: at the start,
-and, in countries where lists are separated by other marks than commas, after one of those. Some
-skip blanks and what can't be seen, and some take the wide forms of the signs."""
-
-_TELEPHONE = re.compile(r"\+[0-9][0-9 ().]*")
-"""What begins with a plus and is no formula: it names no function, no cell and no other file."""
+from ldt_pipeline.plain_text import defuse
 
 _ROWS_AT_ONCE = 2_000
 
@@ -136,16 +128,6 @@ def table_lines(rows: Rows, *, width: int, most: int | None = None) -> Iterator[
         yield "(no rows)"
     elif notes:
         yield f"({'; '.join(notes)})"
-
-
-def defuse(text: str) -> str:
-    """Keep a spreadsheet from taking a text, or a part of it, for a formula: by an apostrophe.
-
-    Telephone numbers such as +44 7700 900123 stay as they are.
-    """
-    if _TELEPHONE.fullmatch(text):
-        return text
-    return _FORMULA.sub(r"\1'\2", text)
 
 
 def _csv_pieces(rows: Rows) -> Iterator[str]:

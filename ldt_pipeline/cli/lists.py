@@ -66,6 +66,7 @@ class Instant(click.ParamType[datetime]):
         "ldt start-list 3517846101 --format csv --out start-list.csv",
         "ldt start-list 3517846101 --format csv --out list.csv --recipient 'Chip Timing Ltd'",
         "ldt start-list 3517846101 --on 2027-05-09",
+        "ldt start-list 3517846101 --preset race-result --out list.csv --recipient 'Chip Timing Ltd'",
         "ldt start-list 3517846101 --as-of 2026-11-01T09:00",
     ),
     failures="no such race, or nothing is published yet",
@@ -83,6 +84,16 @@ class Instant(click.ParamType[datetime]):
     metavar="INSTANT",
     help="The list as it stood then, such as 2026-11-01T09:00 (UTC where no zone is named).",
 )
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="The layout of a file for another system, such as race-result: see docs/exports.md.",
+)
+@click.option(
+    "--changes-since",
+    type=click.Choice(["last"], case_sensitive=False),
+    help="With --preset: only what changed since the last export of it to the same --recipient.",
+)
 @_FORMAT
 @_OUT
 @_RECIPIENT
@@ -91,6 +102,8 @@ def start_list(
     *,
     on: datetime | None,
     as_of: datetime | None,
+    preset: str | None,
+    changes_since: str | None,
     to_format: str,
     out: Path | None,
     recipient: str | None,
@@ -112,6 +125,25 @@ def start_list(
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
+    if preset is not None:
+        from ldt_pipeline.cli.preset_exports import export_preset  # noqa: PLC0415
+
+        if out is None or to_format != "table" or as_of is not None:
+            raise click.UsageError("--preset goes with --out, and without --format and --as-of.")
+        if changes_since and not recipient:
+            raise click.UsageError("--changes-since goes with --recipient: whose last export?")
+        export_preset(
+            settings,
+            race_id,
+            on=on.date() if on else None,
+            preset_name=preset,
+            out=out,
+            recipient=recipient,
+            changes_only=changes_since is not None,
+        )
+        return
+    if changes_since:
+        raise click.UsageError("--changes-since goes with --preset.")
     with open_published(settings.published_path) as connection:
         day = on.date() if on else None
         rows = (

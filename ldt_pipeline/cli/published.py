@@ -19,15 +19,9 @@ from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.text import clean, counted, one_line
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import connect
+from ldt_pipeline.warehouse.read import START_ORDER
 
 _SHOWN_MOST = 20
-
-# By wave, then as bibs are pinned: letters in front, then the number, so that 9 comes before 10.
-_START_ORDER = """
-    race_start_at DESC NULLS LAST, wave NULLS LAST, regexp_extract(bib_number, '^[^0-9]*') NULLS LAST,
-    try_cast(regexp_extract(bib_number, '[0-9]+') AS HUGEINT) NULLS LAST, bib_number NULLS LAST,
-    last_name NULLS LAST, first_name NULLS LAST, participant_id
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +70,7 @@ def read_start_list(
     condition, parameters = "race_id = ?", [race_id]
     if on is not None:
         condition, parameters = f"{condition} AND race_start_at::DATE = ?", [race_id, str(on)]
-    found = _rows(connection, "start_list", condition, parameters, _START_ORDER)
+    found = _rows(connection, "start_list", condition, parameters, START_ORDER)
     if not found.rows and on is not None and (days := start_days(connection, race_id)):
         listed = ", ".join(str(day) for day in days)
         raise CommandError(f"Race {race_id} does not start on {on}; it does on {listed}.")
@@ -105,7 +99,7 @@ def read_start_list_as_of(
     wanted = ", ".join(f'"{column}"' for column in columns)
     rows = connection.execute(
         f"SELECT {wanted} FROM participant_versions "  # noqa: S608 - names are the registry's
-        f"WHERE {condition} ORDER BY {_START_ORDER}",
+        f"WHERE {condition} ORDER BY {START_ORDER}",
         parameters,
     ).fetchall()
     if not rows and not _exists(connection, "races", "race_id", race_id):

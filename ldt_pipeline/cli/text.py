@@ -17,15 +17,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ldt_pipeline.cli.cells import cell_width, fit
+from ldt_pipeline.plain_text import BLANKS, UNPRINTABLE, clean
 
-_BLANKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-# The rest of C0 and C1, halves of characters, and marks that reorder or hide what is shown. Two
-# joiners stay, as names from Persia and India need them: U+200C and U+200D.
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    r"\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
+__all__ = ["clean"]
+
 _TOKEN = re.compile(r"eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?")
 _BEARER = re.compile(r"(?i)(bearer\s+)(?!<key>)[^\s'\",;]+")
 _HIDDEN = "…"
@@ -37,15 +32,10 @@ _CELL_LEAST = 12
 _WIDTH_WITHOUT_TERMINAL = 120
 
 
-def clean(text: str) -> str:
-    """Give the text with blanks for line breaks, and a mark for each control character."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", text))
-
-
 def escape_unprintable(json_text: str) -> str:
     """Write what JSON lets stand, but a terminal may obey, as escapes that mean the same."""
-    found = _UNPRINTABLE.sub(_as_json_escape, json_text)
-    return _BLANKS.sub(_as_json_escape, found)
+    found = UNPRINTABLE.sub(_as_json_escape, json_text)
+    return BLANKS.sub(_as_json_escape, found)
 
 
 def _as_json_escape(found: re.Match[str]) -> str:

@@ -50,6 +50,7 @@ _QUALITY_NAMES = (
     "sync_status",
     "loaded_extracts",
     "erasures",
+    "exports",
 )
 PEOPLES_MARTS = [each for each in _MARTS if each.name not in _QUALITY_NAMES]
 QUALITY_MARTS = [each for each in _MARTS if each.name in _QUALITY_NAMES]
@@ -72,6 +73,7 @@ _MART_DEPENDENCIES: dict[str, list[str]] = {
     "schema_drift": [each.name for each in _TIDY],
     "loaded_extracts": [each.name for each in _TIDY],
     "erasures": ["participants", "applications"],
+    "exports": ["start_list"],
 }
 
 
@@ -180,6 +182,7 @@ def mart_assets(name: str, group: str, tables: list[Table]) -> dg.AssetsDefiniti
                 connection=connection,
                 questions=load_questions(settings.questions_file),
                 configured_event_ids=settings.event_ids,
+                ledger_dir=settings.ledger_dir,
             )
             for table in tables:
                 if table.name in wanted:

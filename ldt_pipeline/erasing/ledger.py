@@ -8,7 +8,7 @@ It is a store of extracts of its own, beside the raw store: an export is one ext
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,23 @@ NOT_NAMED = "(not named)"
 _BATCH_RECORDS = 10_000
 
 
-class _Line(msgspec.Struct):
+class Sent(msgspec.Struct, omit_defaults=True):
+    """A participant in an export.
+
+    Attributes:
+        id: The participant.
+        digest: A keyed digest of the row that the recipient has; empty where nobody will ask for
+            what changed since.
+        bib: The bib in that row.
+        in_file: Whether the row is in the file: one of changes has not all that the recipient has.
+        gone: Whether the file says that the entry was withdrawn.
+    """
+
     id: str
+    digest: str = ""
+    bib: str | None = None
+    in_file: bool = True
+    gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +61,7 @@ def enter(
     ledger_dir: Path,
     *,
     table: str,
-    ids: Iterable[str],
+    ids: Iterable[str | Sent],
     recipient: str | None,
     file: str,
     about: dict[str, str],
@@ -56,7 +71,7 @@ def enter(
     Args:
         ledger_dir: Where the ledger lies.
         table: The table that was exported, such as start_list.
-        ids: The participants in it.
+        ids: The participants in it, or more of each of them.
         recipient: Who it is for.
         file: Where it went: a path, or a word for standard output.
         about: What was asked for, such as the race.
@@ -70,7 +85,8 @@ def enter(
     )
     try:
         for each in ids:
-            writer.append(msgspec.json.encode({"id": each}))
+            line = each if isinstance(each, Sent) else Sent(id=each)
+            writer.append(msgspec.json.encode(line))
     except BaseException as error:
         writer.abandon(error)
         raise
@@ -81,7 +97,7 @@ def received(ledger_dir: Path, ids: Collection[str]) -> dict[str, list[Receipt]]
     """Give the exports that each of these participants was in; whoever was in none is left out."""
     ledger = RawStore(str(ledger_dir))
     wanted = set(ids)
-    decoder = msgspec.json.Decoder(_Line)
+    decoder = msgspec.json.Decoder(Sent)
     found: dict[str, list[Receipt]] = {}
     for manifest in ledger.manifests(FEED) if wanted else ():
         receipt = Receipt(
@@ -90,6 +106,58 @@ def received(ledger_dir: Path, ids: Collection[str]) -> dict[str, list[Receipt]]
             file=manifest.source.get("file", ""),
         )
         for batch in ledger.read(manifest, batch_records=_BATCH_RECORDS):
-            for record_id in wanted.intersection(decoder.decode(line).id for line in batch):
+            lines = (decoder.decode(line) for line in batch)
+            for record_id in wanted.intersection(each.id for each in lines if each.in_file):
                 found.setdefault(record_id, []).append(receipt)
     return found
+
+
+def last_sent(
+    ledger_dir: Path, *, recipient: str, about: Mapping[str, str]
+) -> tuple[Mapping[str, str], dict[str, Sent]] | None:
+    """Give what a recipient has since the last export of this kind; None where there was none.
+
+    Args:
+        ledger_dir: Where the ledger lies.
+        recipient: Who received it.
+        about: What the export was of: all of it has to be the same.
+
+    Returns:
+        What is written down about the export, and by participant what the recipient has: those that
+        it was told are gone are left out.
+    """
+    ledger = RawStore(str(ledger_dir))
+    wanted = {"recipient": recipient, **about}
+    fitting = [
+        each
+        for each in ledger.manifests(FEED)
+        if all(each.source.get(name) == value for name, value in wanted.items())
+    ]
+    if not fitting:
+        return None
+    last = max(fitting, key=lambda each: (each.extracted_at, each.extract_id))
+    decoder = msgspec.json.Decoder(Sent)
+    lines = (
+        decoder.decode(line)
+        for batch in ledger.read(last, batch_records=_BATCH_RECORDS)
+        for line in batch
+    )
+    return last.source, {each.id: each for each in lines if not each.gone}
+
+
+def receipts(ledger_dir: Path) -> list[dict[str, object]]:
+    """Give every export, the oldest first, as rows of the table `exports`."""
+    return [
+        {
+            "export_id": each.extract_id,
+            "exported_at": each.extracted_at,
+            "table_name": each.partition,
+            "race_id": each.source.get("race_id"),
+            "preset": each.source.get("preset"),
+            "is_changes": each.source.get("kind") == "changes",
+            "participants": each.records,
+            "recipient": each.source.get("recipient"),
+            "file": each.source.get("file"),
+        }
+        for each in RawStore(str(ledger_dir)).manifests(FEED)
+    ]

@@ -303,6 +303,25 @@ ERASURES = Table(
     ),
 )
 
+EXPORTS = Table(
+    name="exports",
+    layer=Layer.MART,
+    description="Start lists that were handed out, as far as they were entered when this was published.",
+    grain="one row per export",
+    key=("export_id",),
+    columns=(
+        _text("export_id", "The export's entry in the ledger."),
+        _instant("exported_at", "When it was made."),
+        _text("table_name", "What it is of, such as start_list."),
+        _text("race_id", "The race."),
+        _text("preset", "The layout, where it was made by a preset."),
+        _flag("is_changes", "Whether it has only what changed since the one before."),
+        _whole("participants", "Participants that the recipient has since, or was told are gone."),
+        _text("recipient", "Who it was for, as typed.", Personal.FREE),
+        _text("file", "Where it went.", Personal.FREE),
+    ),
+)
+
 LOADED_EXTRACTS = Table(
     name="loaded_extracts",
     layer=Layer.MART,
@@ -333,4 +352,5 @@ MART_TABLES: tuple[Table, ...] = (
     SYNC_STATUS,
     LOADED_EXTRACTS,
     ERASURES,
+    EXPORTS,
 )

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from ldt_pipeline import marts
+from ldt_pipeline.erasing.ledger import receipts
 from ldt_pipeline.instants import now
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions
@@ -63,6 +65,7 @@ class Sources:
     connection: duckdb.DuckDBPyConnection
     questions: Questions
     configured_event_ids: tuple[str, ...]
+    ledger_dir: Path | None = None
 
     @cached_property
     def participants(self) -> pl.DataFrame:
@@ -127,6 +130,11 @@ def _data_issues(sources: Sources) -> pl.DataFrame:
     )
 
 
+def _exports(sources: Sources) -> pl.DataFrame:
+    rows = receipts(sources.ledger_dir) if sources.ledger_dir is not None else []
+    return pl.DataFrame(rows, schema=table("exports").schema)
+
+
 BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame | int]] = {
     "events": _events,
     "races": _races,
@@ -141,6 +149,7 @@ BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame | int]] = {
     "sync_status": lambda sources: books.sync_status(sources.connection),
     "loaded_extracts": lambda sources: books.loaded_extracts(sources.connection),
     "erasures": lambda sources: books.erasures(sources.connection),
+    "exports": _exports,
 }
 """How each mart is computed; in this order, as later ones read earlier ones.
 

@@ -158,6 +158,7 @@ def _content(connection: duckdb.DuckDBPyConnection) -> str:
         "SELECT sum(hash(data_issues)) FROM marts.data_issues",
         "SELECT sum(hash(start_list)) FROM marts.start_list",
         "SELECT sum(hash(start_list_changes)) FROM marts.start_list_changes",
+        "SELECT count(*) FROM marts.exports",
         "SELECT event_id FROM marts.events ORDER BY event_id",
         "SELECT feed, agrees FROM ops.comparisons ORDER BY feed",
     ):

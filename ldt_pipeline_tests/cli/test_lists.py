@@ -179,3 +179,58 @@ def test_imports_no_dagster(folder: Path, settings: dict[str, str], synced: Run)
     for heavy in ("dagster", "sqlalchemy", "aiohttp", "requests"):
         assert f"| {heavy}\n" not in done.stderr.replace("|   ", "| ")
         assert f" {heavy}." not in done.stderr
+
+
+def test_every_preset_writes_the_largest_race(
+    synced: Run, race_id: str, tmp_path: Path, folder: Path
+) -> None:
+    from ldt_pipeline.exporting.presets import preset_names
+
+    with duckdb.connect(str(folder / "data" / "ldt.duckdb"), read_only=True) as connection:
+        (day, listed, with_bib) = connection.execute(
+            "SELECT race_start_at::DATE AS day, count(*), count(bib_number) FROM start_list "
+            "WHERE race_id = ? GROUP BY day ORDER BY count(*) DESC LIMIT 1",
+            [race_id],
+        ).fetchall()[0]
+    for name in preset_names(None):
+        path = tmp_path / f"{name}.out"
+        arguments = ("--on", str(day), "--preset", name, "--out", str(path))
+        ran = synced("start-list", race_id, *arguments, "--recipient", "Timing Ltd")
+        assert ran.status == 0, ran.err
+        expected = with_bib if name == "race-result" else listed
+        assert f"Wrote {expected:,} participant" in ran.out
+        assert path.stat().st_size > 0
+    arguments = ("--preset", "csv", "--recipient", "Timing Ltd", "--changes-since", "last")
+    path = tmp_path / "changes.csv"
+    ran = synced("start-list", race_id, "--on", str(day), *arguments, "--out", str(path))
+    assert ran.status == 0, ran.err
+    assert "Wrote 0 participants" in ran.out
+
+
+def test_presets_and_recipients_that_there_are_not(
+    synced: Run, race_id: str, tmp_path: Path
+) -> None:
+    out = ("--out", str(tmp_path / "x.csv"))
+    ran = synced("start-list", race_id, "--preset", "nothing", *out)
+    assert ran.status == 1
+    assert "race-result" in ran.sentence
+    ran = synced("start-list", race_id, "--preset", "csv", *out, "--changes-since", "last")
+    assert ran.status == 2
+    assert "--recipient" in ran.err
+
+
+def test_the_list_as_it_stood(synced: Run, race_id: str) -> None:
+    whole = json.loads(synced("start-list", race_id, "--format", "json").out)
+    registered = sorted(each["registered_at"] for each in whole)
+    middle = registered[len(registered) // 2]
+    then = json.loads(
+        synced("start-list", race_id, "--format", "json", "--as-of", middle.rstrip("Z")).out
+    )
+    known = {each["participant_id"] for each in whole if each["registered_at"] <= middle}
+    assert known <= {each["participant_id"] for each in then}
+    assert all(each["registered_at"] <= middle for each in then)
+    assert (
+        json.loads(synced("start-list", race_id, "--format", "json", "--as-of", "2100-01-01").out)
+        == whole
+    )
+    assert synced("start-list", race_id, "--as-of", "soon").status == 2

@@ -84,6 +84,10 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         *("newest_updated_at", "last_extracted_at", "extracts"),
     ),
     "erasures": ("subject", "subject_id", "event_id", "race_id", "reason", "erased_at"),
+    "exports": (
+        *("export_id", "exported_at", "table_name", "race_id", "preset"),
+        *("is_changes", "participants"),
+    ),
     "loaded_extracts": (
         *("extract_id", "feed", "partition_key", "partition", "extracted_at"),
         *("records", "rejected"),

@@ -1,0 +1,80 @@
+"""`ldt start-list --preset`: files in the layouts of other systems.
+
+What belongs here: from what was typed to an export, and what is said of it. What doesn't: making it
+(`exporting/`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import click
+from upath import UPath
+
+from ldt_pipeline.cli.command import CommandError
+from ldt_pipeline.cli.published import open_published, read_start_list, start_days
+from ldt_pipeline.cli.text import counted
+from ldt_pipeline.exporting.presets import PresetError, load_preset
+from ldt_pipeline.exporting.race_lists import NothingSentError, export
+from ldt_pipeline.exporting.writing import UnencodableError
+from ldt_pipeline.settings import Settings
+
+
+def export_preset(
+    settings: Settings,
+    race_id: str,
+    *,
+    on: dt.date | None,
+    preset_name: str,
+    out: Path,
+    recipient: str | None,
+    changes_only: bool,
+) -> None:
+    """Write one race's list in a preset's layout, and say what was written.
+
+    Raises:
+        CommandError: There is no such race or preset, nothing was sent before, or a file can't be
+            written; the text says which.
+    """
+    target = out.expanduser().absolute()
+    if target.is_dir():
+        raise CommandError(f"{target} is a folder: name a file in it with --out.")
+    try:
+        preset = load_preset(preset_name, settings.presets_dir)
+        with open_published(settings.published_path) as connection:
+            found = read_start_list(connection, race_id, on)
+            days = start_days(connection, race_id)
+            if len(days) > 1 and on is None:
+                listed = ", ".join(str(day) for day in days)
+                raise CommandError(
+                    f"Race {race_id} starts on {len(days)} days ({listed}), and a timing system wants "
+                    "one: choose it with --on."
+                )
+            day = on or (days[0] if days else "")
+            done = export(
+                connection,
+                [dict(zip(found.columns, row, strict=True)) for row in found.rows],
+                preset=preset,
+                target=UPath(target),
+                ledger_dir=settings.ledger_dir,
+                recipient=recipient,
+                about={"race_id": race_id, "on": str(day)},
+                changes_only=changes_only,
+            )
+    except (PresetError, NothingSentError, UnencodableError) as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(
+            f"Nothing was exported, as {target} or the ledger of exports in {settings.ledger_dir} "
+            f"can't be written: {error.strerror or error}."
+        ) from None
+    click.echo(f"Wrote {counted(done.rows, 'participant')} to {' and '.join(done.files)}")
+    if done.withdrawn:
+        click.echo(f"{counted(done.withdrawn, 'entry was', 'entries were')} withdrawn since.")
+    if done.left_out:
+        click.echo(
+            f"{counted(done.left_out, 'participant')} left out, for want of "
+            f"{' or '.join(preset.require)}: the target would make one up.",
+            err=True,
+        )

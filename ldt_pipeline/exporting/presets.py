@@ -1,0 +1,122 @@
+"""Presets: the layouts that other systems import, as small files that people can add to.
+
+What belongs here: what a preset may say, and reading one. What doesn't: making files by it.
+
+A preset is YAML (see `docs/exports.md`). Those in `presets/` beside this module come along; a folder of
+one's own (`LDT_PRESETS_DIR`) is looked into first, so that a file there takes the place of one of ours.
+"""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import yaml
+
+from ldt_pipeline.tables import table
+
+PACKAGED: Final = Path(__file__).with_name("presets")
+
+CHANGE: Final = "_change"
+OLD_BIB: Final = "_old_bib"
+STATUS: Final = "_status"
+EXTRA_COLUMNS: Final = (CHANGE, OLD_BIB, STATUS)
+"""What a preset's column may be filled from besides the start list: how the row changed since the last
+export (added, changed, withdrawn or empty), the bib then, and whether the entry stands (entered,
+withdrawn)."""
+
+
+class PresetError(Exception):
+    """There is no such preset, or its file doesn't say what it must."""
+
+
+class PresetColumn(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}
+):
+    """One column of the file. `values` translates; what it doesn't name stays as it is."""
+
+    name: str
+    from_: str | None = None
+    value: str | None = None
+    values: dict[str, str] = {}
+    date: str = "%Y-%m-%d"
+    only_changes: bool = False
+
+
+class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A layout. Without `columns` it has every column of the start list, under its own name.
+
+    `require` names start-list columns without which a row is left out, as the target would make
+    something up for them.
+    """
+
+    description: str
+    format: Literal["csv", "xlsx", "json", "parquet"]
+    columns: tuple[PresetColumn, ...] = ()
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    line_end: Literal["crlf", "lf"] = "crlf"
+    require: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def has_status(self) -> bool:
+        """Whether a row can say that its entry was withdrawn."""
+        return not self.columns or any(each.from_ in (STATUS, CHANGE) for each in self.columns)
+
+
+def preset_names(folder: Path | None) -> list[str]:
+    """Give the names of all presets, by the alphabet."""
+    found = {path.stem for path in PACKAGED.glob("*.yaml")}
+    if folder is not None:
+        found |= {path.stem for path in folder.glob("*.yaml")}
+    return sorted(found)
+
+
+def load_preset(name: str, folder: Path | None) -> Preset:
+    """Read the preset of a name: from the folder, else of those that come along.
+
+    Raises:
+        PresetError: There is none, or its file doesn't say what it must.
+    """
+    places = [each / f"{name}.yaml" for each in (folder, PACKAGED) if each is not None]
+    path = next((each for each in places if each.is_file()), None)
+    if path is None or Path(name).name != name:
+        raise PresetError(
+            f"There is no preset {name!r}; there are: {', '.join(preset_names(folder))}. "
+            "LDT_PRESETS_DIR names a folder for presets of your own."
+        )
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        preset = msgspec.convert(content, Preset)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+        problem = " ".join(str(error).split())
+        raise PresetError(f"The preset {path} can't be used: {problem}.") from None
+    problem = _problem(preset)
+    if problem:
+        raise PresetError(f"The preset {path} can't be used: {problem}.")
+    return msgspec.structs.replace(preset, name=name)
+
+
+def _problem(preset: Preset) -> str | None:
+    known = (*table("start_list").schema, *EXTRA_COLUMNS)
+    for column in preset.columns:
+        if (column.from_ is None) == (column.value is None):
+            return f"column {column.name!r} needs either `from` or `value`"
+        if column.from_ is not None and column.from_ not in known:
+            return f"column {column.name!r} is from {column.from_!r}; there are {', '.join(known)}"
+    names = [column.name for column in preset.columns]
+    if len(set(names)) < len(names):
+        return "two columns have the same name"
+    unknown = [each for each in preset.require if each not in table("start_list").schema]
+    if unknown:
+        return f"`require` names {', '.join(unknown)}, which the start list doesn't have"
+    if len(preset.delimiter) != 1:
+        return "`delimiter` must be one character"
+    try:
+        codecs.lookup(preset.encoding)
+    except LookupError:
+        return f"Python knows no encoding {preset.encoding!r}"
+    return None

@@ -1,0 +1,126 @@
+"""When a race's list is due, and writing the lists of a race that is near.
+
+What belongs here: the rhythm of race week, names of files. What doesn't: Dagster (`defs/`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+
+import duckdb
+from upath import UPath
+
+from ldt_pipeline.exporting.presets import load_preset
+from ldt_pipeline.exporting.race_lists import Exported, export, listed
+from ldt_pipeline.exporting.writing import suffix
+from ldt_pipeline.settings import Settings
+from ldt_pipeline.warehouse.connection import connect
+
+RACE_WEEK = dt.timedelta(days=7)
+AFTER_START = dt.timedelta(hours=1)
+
+_RHYTHM = (
+    (dt.timedelta(hours=4), 1),
+    (dt.timedelta(days=1), 15),
+    (RACE_WEEK, 60),
+)
+"""How many minutes lie between two exports while the start is at most so far away."""
+
+
+class NoPeopleError(Exception):
+    """The published file holds no personal data, and a start list is nothing else."""
+
+
+_UNFIT_FOR_A_NAME = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """One start of a race."""
+
+    race_id: str
+    starts_at: dt.datetime
+
+
+def is_due(starts_at: dt.datetime, moment: dt.datetime) -> bool:
+    """Whether a race's list is due in the minute of an instant."""
+    ahead = starts_at - moment
+    if ahead < -AFTER_START:
+        return False
+    minutes = next((every for limit, every in _RHYTHM if ahead <= limit), None)
+    return minutes is not None and int(moment.timestamp()) // 60 % minutes == 0
+
+
+def starts_near(
+    connection: duckdb.DuckDBPyConnection, moment: dt.datetime, race_id: str | None = None
+) -> list[Start]:
+    """Give the starts in the race week of an instant, the nearest first; of one race, or of all."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT race_id, race_start_at FROM query_table($list)
+        WHERE race_start_at BETWEEN $since AND $until AND race_id IS NOT NULL
+            AND ($race_id IS NULL OR race_id = $race_id)
+        ORDER BY race_start_at, race_id
+        """,
+        {
+            "list": _list_table(connection),
+            "since": moment - AFTER_START,
+            "until": moment + RACE_WEEK,
+            "race_id": race_id,
+        },
+    ).fetchall()
+    return [Start(race_id=row[0], starts_at=row[1]) for row in rows]
+
+
+def due_races(settings: Settings, moment: dt.datetime) -> list[str]:
+    """Give the races whose lists are due in the minute of an instant, the nearest first."""
+    if not settings.export_presets or not settings.published_path.exists():
+        return []
+    with connect(settings.published_path, read_only=True) as connection:
+        starts = starts_near(connection, moment)
+    return list(dict.fromkeys(each.race_id for each in starts if is_due(each.starts_at, moment)))
+
+
+def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[Exported]:
+    """Write the lists of a race's near starts in each preset of the settings.
+
+    Raises:
+        NoPeopleError: The file was published without personal data.
+        PresetError: A preset doesn't exist, or makes no sense.
+        UnencodableError: A preset's encoding lacks a character.
+        OSError: The ledger or a file can't be written.
+    """
+    folder = UPath(settings.export_target or settings.exports_dir)
+    presets = [load_preset(name, settings.presets_dir) for name in settings.export_presets]
+    done: list[Exported] = []
+    with connect(settings.published_path, read_only=True) as connection:
+        if _list_table(connection) != "start_list":
+            raise NoPeopleError(
+                "The published file holds no personal data, and a start list is nothing else: set "
+                "LDT_PUBLISH_PERSONAL_DATA to true and run `ldt sync`, or unset LDT_EXPORT_PRESETS."
+            )
+        starts = starts_near(connection, moment, race_id)
+        for day in sorted({each.starts_at.astimezone(dt.UTC).date() for each in starts}):
+            rows = listed(connection, race_id, day)
+            for preset in presets:
+                name = _UNFIT_FOR_A_NAME.sub("_", f"{race_id}-{day}-{preset.name}").lstrip(".")
+                done.append(
+                    export(
+                        connection,
+                        rows,
+                        preset=preset,
+                        target=folder / f"{name}{suffix(preset)}",
+                        ledger_dir=settings.ledger_dir,
+                        recipient=settings.export_recipient,
+                        about={"race_id": race_id, "on": str(day)},
+                    )
+                )
+    return done
+
+
+def _list_table(connection: duckdb.DuckDBPyConnection) -> str:
+    """Give the table that tells of starts: without personal data it has another name."""
+    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    return "start_list" if ("start_list",) in tables else "start_list_anonymous"
