@@ -1,0 +1,225 @@
+"""The published file in Python: for notebooks, reports and scripts.
+
+What belongs here: opening the file, and its tables as polars frames. What doesn't: computing anything,
+which the pipeline has done. None of it needs a key, the network or Dagster, and none of it can stop the
+pipeline, or be stopped by it.
+
+All frames have the types of the registry (`docs/tables.md` has every column); instants are UTC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline.settings import load_settings
+from ldt_pipeline.tables import table
+from ldt_pipeline.warehouse.connection import quoted
+from ldt_pipeline.warehouse.read import START_ORDER
+
+_DATABASE = "ldt"
+
+
+class NotPublishedError(Exception):
+    """There is no published file, or it lacks what was asked for."""
+
+
+def connect(path: str | Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open the published file for reading: the newest, however many were opened before.
+
+    It may stay open for ever: it then shows the file as it was when it was opened. Tables stand under
+    their own names, and `db.sql("select * from start_list").pl()` gives a polars frame.
+
+    Args:
+        path: The file; by default the one of the settings (`LDT_DATA_DIR`).
+
+    Raises:
+        NotPublishedError: There is no such file yet.
+        duckdb.Error: The file can't be read.
+    """
+    file = Path(path) if path is not None else load_settings().published_path
+    if not file.exists():
+        raise NotPublishedError(
+            f"There is no published file at {file}. Run `ldt sync` first, or name the folder with "
+            "LDT_DATA_DIR."
+        )
+    # Not `duckdb.connect(file)`: while one connection to a path is open, DuckDB gives the same
+    # database to the next one, although another file lies there by now.
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"ATTACH {quoted(str(file))} AS {_DATABASE} (READ_ONLY)")
+        connection.execute(f"USE {_DATABASE}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def start_list(
+    race_id: str,
+    *,
+    on: dt.date | None = None,
+    as_of: dt.datetime | None = None,
+    path: str | Path | None = None,
+) -> pl.DataFrame:
+    """Give a race's start list: one row per participant, by start, wave and bib.
+
+    Args:
+        race_id: The race; `races()` lists them. An unknown one has no rows.
+        on: Only the start on this day (UTC): a race may come every year under the same id.
+        as_of: The list as it stood then, as far as versions of then were seen; an instant without a
+            zone is UTC.
+        path: Another published file.
+
+    Returns:
+        The columns of the table `start_list`, with personal data.
+
+    Raises:
+        NotPublishedError: There is no file, or it was published without personal data.
+    """
+    source, condition = "start_list", "race_id = $race_id"
+    parameters: dict[str, Any] = {"race_id": race_id}
+    if on is not None:
+        condition += " AND race_start_at::DATE = $on"
+        parameters["on"] = on
+    if as_of is not None:
+        source = "participant_versions"
+        condition += " AND valid_from <= $as_of AND (valid_to > $as_of OR valid_to IS NULL)"
+        parameters["as_of"] = as_of if as_of.tzinfo else as_of.replace(tzinfo=dt.UTC)
+    return _read(
+        source, condition, parameters, START_ORDER, path, columns=list(_schema("start_list"))
+    )
+
+
+def start_list_changes(
+    race_id: str | None = None,
+    *,
+    since: dt.datetime | None = None,
+    path: str | Path | None = None,
+) -> pl.DataFrame:
+    """Give what changed on start lists: one row per participant and change, by instant.
+
+    Args:
+        race_id: Of this race alone.
+        since: Only what changed after this instant; UTC where it names no zone.
+        path: Another published file.
+
+    Returns:
+        The columns of the table `start_list_changes`.
+
+    Raises:
+        NotPublishedError: There is no file, or it was published without personal data.
+    """
+    parameters: dict[str, Any] = {}
+    condition = "TRUE"
+    if race_id is not None:
+        condition += " AND race_id = $race_id"
+        parameters["race_id"] = race_id
+    if since is not None:
+        condition += " AND changed_at > $since"
+        parameters["since"] = since if since.tzinfo else since.replace(tzinfo=dt.UTC)
+    order = "changed_at, participant_id, change"
+    return _read("start_list_changes", condition, parameters, order, path)
+
+
+def participant_versions(participant_id: str, *, path: str | Path | None = None) -> pl.DataFrame:
+    """Give every version of a participant that was seen, the oldest first.
+
+    Returns:
+        The columns of the table `participant_versions`; an unknown participant has no rows.
+
+    Raises:
+        NotPublishedError: There is no file, or it was published without personal data.
+    """
+    parameters = {"participant_id": participant_id}
+    condition = "participant_id = $participant_id"
+    return _read("participant_versions", condition, parameters, "version", path)
+
+
+def partner_allocations(
+    event_id: str | None = None, *, path: str | Path | None = None
+) -> pl.DataFrame:
+    """Give who got how many places: one row per live reserved entry group, by event and partner.
+
+    Returns:
+        The columns of the table `partner_allocations`, of one event or of all.
+
+    Raises:
+        NotPublishedError: There is no file.
+    """
+    condition, parameters = "TRUE", dict[str, Any]()
+    if event_id is not None:
+        condition, parameters = "event_id = $event_id", {"event_id": event_id}
+    order = "event_id, partner_name NULLS LAST, reserved_entry_group_id"
+    return _read("partner_allocations", condition, parameters, order, path)
+
+
+def races(*, path: str | Path | None = None) -> pl.DataFrame:
+    """Give every race that is known, by start and id.
+
+    Returns:
+        The columns of the table `races`, one row per race.
+
+    Raises:
+        NotPublishedError: There is no file.
+    """
+    return _read("races", "TRUE", {}, "race_start_at NULLS LAST, race_id", path)
+
+
+def data_issues(event_id: str | None = None, *, path: str | Path | None = None) -> pl.DataFrame:
+    """Give the problems that a person can fix: one row per problem, the most severe first.
+
+    Returns:
+        The columns of the table `data_issues`, of one event or of all.
+
+    Raises:
+        NotPublishedError: There is no file.
+    """
+    condition, parameters = "TRUE", dict[str, Any]()
+    if event_id is not None:
+        condition, parameters = "event_id = $event_id", {"event_id": event_id}
+    order = (
+        "list_position(['error', 'warning', 'info'], severity), kind, event_id, race_id, subject_id"
+    )
+    return _read("data_issues", condition, parameters, order, path)
+
+
+def _schema(name: str) -> dict[str, pl.DataType]:
+    return table(name).schema
+
+
+def _read(
+    name: str,
+    condition: str,
+    parameters: dict[str, Any],
+    order: str,
+    path: str | Path | None,
+    *,
+    columns: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    schema = _schema(name)
+    wanted = list(columns or schema)
+    names = ", ".join(f'"{each}"' for each in wanted)
+    connection = connect(path)
+    try:
+        # A table that isn't there would be looked for among the functions of this module.
+        connection.execute("SET python_enable_replacements = false")
+        frame = connection.sql(
+            f"SELECT {names} FROM {name} WHERE {condition} ORDER BY {order}",  # noqa: S608 - ours
+            params=parameters,
+        ).pl()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        raise NotPublishedError(
+            f"The published file has no table {name} with these columns: it was published without "
+            f"personal data ({name}_anonymous may be there), or by another version. See "
+            "LDT_PUBLISH_PERSONAL_DATA, and `ldt sync`."
+        ) from None
+    finally:
+        connection.close()
+    return frame.select(pl.col(each).cast(schema[each]) for each in wanted)

@@ -1,0 +1,100 @@
+"""The published file in Python: always the newest, read-only, typed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import ldt_pipeline as ldt
+from ldt_pipeline.tables import TABLES, table
+from ldt_pipeline.warehouse.schema import column_definitions
+
+AT = dt.datetime(2027, 5, 9, 8, tzinfo=dt.UTC)
+
+
+def publish(path: Path, bibs: dict[str, str | None]) -> None:
+    """Make a file with these bibs beside the old one, and put it in its place."""
+    building = path.with_name("new.duckdb")
+    with duckdb.connect(str(building)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for each in TABLES.values():
+            columns = column_definitions(each, list(each.schema))
+            connection.execute(f"CREATE TABLE {each.name} ({columns})")
+        for number, (name, bib) in enumerate(bibs.items()):
+            for target, more in (("start_list", ""), ("participant_versions", ", 1 AS version")):
+                connection.execute(
+                    f"INSERT INTO {target} BY NAME SELECT ? AS participant_id, 'r1' AS race_id, "
+                    f"?::VARCHAR AS bib_number, ?::TIMESTAMPTZ AS race_start_at {more}",
+                    [name, bib, AT],
+                )
+            connection.execute(
+                "UPDATE participant_versions SET valid_from = ? WHERE participant_id = ?",
+                [AT + dt.timedelta(days=number), name],
+            )
+    building.replace(path)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path))
+    publish(tmp_path / "ldt.duckdb", {"a": "10", "b": "9", "c": None})
+    return tmp_path / "ldt.duckdb"
+
+
+def test_always_the_newest(path: Path) -> None:
+    """DuckDB gives the old database to a second connection while the first is open."""
+    with ldt.connect() as old, duckdb.connect(str(path), read_only=True) as plain:
+        publish(path, {"z": "1"})
+        with ldt.connect() as new:
+            assert new.sql("SELECT participant_id FROM start_list").fetchall() == [("z",)]
+        assert len(old.sql("SELECT * FROM start_list").fetchall()) == 3
+        assert len(plain.sql("SELECT * FROM start_list").fetchall()) == 3
+        assert ldt.start_list("r1")["participant_id"].to_list() == ["z"]
+
+
+def test_nothing_can_be_written(path: Path) -> None:
+    with ldt.connect() as db, pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        db.execute("DELETE FROM start_list")
+
+
+def test_frames_are_typed_and_in_order(path: Path) -> None:
+    frame = ldt.start_list("r1")
+    assert dict(frame.schema) == table("start_list").schema
+    assert frame["participant_id"].to_list() == ["b", "a", "c"]
+    assert frame["race_start_at"][0] == AT
+    assert ldt.start_list("r1", on=AT.date()).height == 3
+    assert ldt.start_list("r1", on=dt.date(2026, 1, 1)).height == 0
+    for name in ("start_list_changes", "partner_allocations", "races", "data_issues"):
+        assert dict(getattr(ldt, name)().schema) == table(name).schema
+    assert ldt.participant_versions("a").height == 1
+    assert ldt.start_list_changes("r1", since=AT).height == 0
+
+
+@pytest.mark.parametrize("as_of", [AT + dt.timedelta(hours=1), dt.datetime(2027, 5, 9, 9)])  # noqa: DTZ001
+def test_as_it_stood(path: Path, as_of: dt.datetime) -> None:
+    found = ldt.start_list("r1", as_of=as_of)
+    assert found["participant_id"].to_list() == ["a"]
+    assert dict(found.schema) == table("start_list").schema
+
+
+def test_what_is_not_there_is_said(path: Path) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE start_list RENAME TO start_list_anonymous")
+    with pytest.raises(ldt.NotPublishedError, match="LDT_PUBLISH_PERSONAL_DATA"):
+        ldt.start_list("r1")
+    path.unlink()
+    with pytest.raises(ldt.NotPublishedError, match="ldt sync"):
+        ldt.connect()
+    with pytest.raises(AttributeError):
+        ldt.nothing  # noqa: B018
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import ldt_pipeline, sys; print({'duckdb', 'polars', 'dagster'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert ran.stdout.strip() == b"set()"
