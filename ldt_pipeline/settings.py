@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     event_ids: Annotated[tuple[str, ...], NoDecode] = ()
     event_refresh_minutes: int = Field(default=60, ge=0)
     questions_file: Path | None = None
+    minimum_ages: Annotated[dict[str, int], NoDecode] = {}
     presets_dir: Path | None = None
     export_presets: Annotated[tuple[str, ...], NoDecode] = ()
     export_target: str | None = None
@@ -96,6 +97,22 @@ class Settings(BaseSettings):
             parts = (part.strip() for part in value.split(","))
             return tuple(dict.fromkeys(part for part in parts if part))
         return value
+
+    @field_validator("minimum_ages", mode="before")
+    @classmethod
+    def _read_minimum_ages(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        ages: dict[str, int] = {}
+        for part in (part.strip() for part in value.split(",")):
+            race_id, _, age = part.rpartition("=")
+            if part and not (race_id.strip() and age.strip().isdecimal()):
+                raise ValueError(
+                    "must be races and whole years, such as 3517846101=18,3517846102=16"
+                )
+            if part:
+                ages[race_id.strip()] = int(age)
+        return ages
 
     @property
     def raw_dir(self) -> Path:

@@ -67,6 +67,8 @@ _MART_DEPENDENCIES: dict[str, list[str]] = {
     "participant_versions": ["start_list", "participants", "participant_answers"],
     "start_list_changes": ["participant_versions"],
     "partner_allocations": ["reserved_entry_groups", "partners", "participants"],
+    "application_funnel": ["applications", "participants"],
+    "registrations_by_day": ["participants"],
     "data_issues": ["start_list", "partner_allocations", "participant_answers"],
     "sync_status": [*(feed.entity for feed in CHANGE_FEEDS), "api_totals"],
     "rejected_records": [each.name for each in _TIDY],
@@ -183,6 +185,7 @@ def mart_assets(name: str, group: str, tables: list[Table]) -> dg.AssetsDefiniti
                 questions=load_questions(settings.questions_file),
                 configured_event_ids=settings.event_ids,
                 ledger_dir=settings.ledger_dir,
+                minimum_ages=settings.minimum_ages,
             )
             for table in tables:
                 if table.name in wanted:

@@ -12,18 +12,21 @@ what counts as live and as blank (`common.py`), and which group and partner an e
 from __future__ import annotations
 
 from ldt_pipeline.marts.allocations import partner_allocations
+from ldt_pipeline.marts.applying import application_funnel, registrations_by_day
 from ldt_pipeline.marts.calendar import events, races
 from ldt_pipeline.marts.issues import data_issues
 from ldt_pipeline.marts.starters import start_list
 from ldt_pipeline.marts.versions import compared_columns, differences, start_list_changes
 
 __all__ = [
+    "application_funnel",
     "compared_columns",
     "data_issues",
     "differences",
     "events",
     "partner_allocations",
     "races",
+    "registrations_by_day",
     "start_list",
     "start_list_changes",
 ]

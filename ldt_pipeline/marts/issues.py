@@ -8,13 +8,20 @@ What doesn't: records that could not be read (`rejected_records`) and keys that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import polars as pl
 
 from ldt_pipeline.marts.attribution import GROUP_CLAIM, claims, with_group
 from ldt_pipeline.marts.common import live, trimmed
-from ldt_pipeline.marts.starter_issues import duplicate_bibs, missing_details, missing_names
+from ldt_pipeline.marts.starter_issues import (
+    duplicate_bibs,
+    entered_twice,
+    missing_details,
+    missing_names,
+    under_age,
+)
 from ldt_pipeline.tables import table
 
 
@@ -26,6 +33,7 @@ def data_issues(
     reserved_entry_groups: pl.DataFrame,
     unmapped_questions: pl.DataFrame,
     now: datetime,
+    minimum_ages: Mapping[str, int] | None = None,
 ) -> pl.DataFrame:
     """Give every problem that can be seen in these tables.
 
@@ -38,6 +46,7 @@ def data_issues(
         reserved_entry_groups: The tidy table.
         unmapped_questions: `question` and, if known, `answers`: how often it was answered.
         now: The instant, with its zone, that a race is near to or not.
+        minimum_ages: By race, in whole years on race day; the API doesn't tell.
 
     Returns:
         The `data_issues` table, by its key. Ids that don't apply are '' rather than null, as they
@@ -52,6 +61,8 @@ def data_issues(
     parts = [
         duplicate_bibs(starters),
         missing_names(starters),
+        under_age(starters, minimum_ages or {}),
+        entered_twice(starters),
         *missing_details(starters, now=now),
         _groups_over_capacity(partner_allocations),
         _capacities_that_disagree(partner_allocations),

@@ -6,6 +6,7 @@ What doesn't: groups, codes and questions (`issues.py`, which puts all of them t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -50,6 +51,70 @@ def duplicate_bibs(starters: pl.DataFrame) -> pl.DataFrame:
             "ids",
             more,
         ).alias("sentence"),
+    )
+
+
+def entered_twice(starters: pl.DataFrame) -> pl.DataFrame:
+    """People who are on one start's list more than once: by name and date of birth together.
+
+    A family shares an e-mail address, and strangers share a name.
+    """
+    folded = [
+        pl.col(name).str.to_lowercase().str.replace_all(r"\s+", " ").alias(f"folded_{name}")
+        for name in ("first_name", "last_name")
+    ]
+    person = ["race_id", "race_start_at", "folded_first_name", "folded_last_name", "date_of_birth"]
+    same = (
+        starters.with_columns(folded)
+        .filter(pl.all_horizontal(pl.col(each).is_not_null() for each in person))
+        .filter(pl.struct(person).is_duplicated())
+        .group_by(person)
+        .agg(
+            pl.col("event_id").min(),
+            pl.len().alias("entries"),
+            pl.col("participant_id").min(),
+            pl.col("participant_id").sort().head(_IDS_SHOWN).str.join(", ").alias("ids"),
+        )
+    )
+    return same.select(
+        _starter_issue(
+            severity="warning",
+            kind="entered_twice",
+            sentence=pl.format(
+                "{} entries of race {} have the same name and date of birth ({}{}): find out whether"
+                " it is one person, and withdraw all but one.",
+                "entries",
+                "race_id",
+                "ids",
+                pl.when(pl.col("entries") > _IDS_SHOWN)
+                .then(pl.lit(" and more"))
+                .otherwise(pl.lit("")),
+            ),
+        )
+    )
+
+
+def under_age(starters: pl.DataFrame, minimum_ages: Mapping[str, int]) -> pl.DataFrame:
+    """Starters who are too young on race day, of races for which a minimum age is set."""
+    ages = pl.DataFrame(
+        {"race_id": list(minimum_ages), "minimum_age": list(minimum_ages.values())},
+        schema={"race_id": pl.String(), "minimum_age": pl.Int64()},
+    )
+    young = starters.join(ages, on="race_id", how="inner", validate="m:1").filter(
+        pl.col("age_on_race_day") < pl.col("minimum_age")
+    )
+    return young.select(
+        _starter_issue(
+            severity="error",
+            kind="under_age",
+            sentence=pl.format(
+                "Participant {} is under the minimum age of race {} ({}) on race day: check the date"
+                " of birth, or move or withdraw the entry.",
+                "participant_id",
+                "race_id",
+                "minimum_age",
+            ),
+        )
     )
 
 

@@ -208,6 +208,52 @@ PARTNER_ALLOCATIONS = Table(
     ),
 )
 
+APPLICATION_FUNNEL = Table(
+    name="application_funnel",
+    layer=Layer.MART,
+    description="What became of applications, and how many of them led to an entry.",
+    grain="one row per event, ticket, draw, resolution and status of live applications",
+    key=(
+        *("event_id", "ticket_id", "ballot_draw", "application_resolution_type"),
+        "approval_status",
+    ),
+    columns=(
+        _EVENT_ID,
+        _text("ticket_id", "The ticket that was applied for; '' where none is named."),
+        _text("ticket_title", "The ticket's title, from the newest application."),
+        _text("ballot_draw", "The draw; '' for none."),
+        _text("application_resolution_type", "Such as BALLOT; '' where it isn't known."),
+        _text("approval_status", "Such as APPROVED; '' where it isn't known."),
+        _whole("applications", "Live applications."),
+        _whole("converted", "Those of them that led to a live participant."),
+        Column(name="conversion", type=pl.Float64(), description="converted / applications."),
+        _instant("first_applied_at", "When the first of them was created."),
+        _instant("last_applied_at", "When the last of them was created."),
+    ),
+)
+
+REGISTRATIONS_BY_DAY = Table(
+    name="registrations_by_day",
+    layer=Layer.MART,
+    description=(
+        "How entries come in, day by day. Years compare by days_to_race; entries that don't say when "
+        "they were made or start are in no row."
+    ),
+    grain="one row per start of a race and day (UTC) with registrations",
+    key=("race_id", "race_day", "day"),
+    columns=(
+        _EVENT_ID,
+        _RACE_ID,
+        _RACE_NAME,
+        Column(name="race_day", type=pl.Date(), description="The day of the start (UTC)."),
+        Column(name="day", type=pl.Date(), description="The day of the registrations (UTC)."),
+        _whole("days_to_race", "Days from then to the start; negative after it."),
+        _whole("registrations", "Entries created on that day, whatever became of them."),
+        _whole("registrations_that_stand", "Those of them that are live."),
+        _whole("registrations_so_far", "Entries created until the end of that day."),
+    ),
+)
+
 REJECTED_RECORDS = Table(
     name="rejected_records",
     layer=Layer.MART,
@@ -346,6 +392,8 @@ MART_TABLES: tuple[Table, ...] = (
     PARTICIPANT_VERSIONS,
     START_LIST_CHANGES,
     PARTNER_ALLOCATIONS,
+    APPLICATION_FUNNEL,
+    REGISTRATIONS_BY_DAY,
     REJECTED_RECORDS,
     SCHEMA_DRIFT,
     DATA_ISSUES,

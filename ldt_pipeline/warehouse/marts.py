@@ -7,7 +7,7 @@ What belongs here: which tables and columns a mart reads. What doesn't: how it i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -35,6 +35,10 @@ _ENTRY_COLUMNS = (
     "created_at",
     "updated_at",
     "deleted_at",
+)
+_APPLICATION_COLUMNS = (
+    *("application_id", "ticket_id", "ticket_title", "ballot_draw"),
+    *("application_resolution_type", "approval_status", *_ENTRY_COLUMNS),
 )
 _PARTICIPANT_COLUMNS = (
     "participant_id",
@@ -66,6 +70,7 @@ class Sources:
     questions: Questions
     configured_event_ids: tuple[str, ...]
     ledger_dir: Path | None = None
+    minimum_ages: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @cached_property
     def participants(self) -> pl.DataFrame:
@@ -75,7 +80,7 @@ class Sources:
     @cached_property
     def applications(self) -> pl.DataFrame:
         """The columns of `applications` that marts use."""
-        return read_table(self.connection, "applications", ("application_id", *_ENTRY_COLUMNS))
+        return read_table(self.connection, "applications", _APPLICATION_COLUMNS)
 
     def read(self, name: str) -> pl.DataFrame:
         """Give any other table of the registry."""
@@ -127,6 +132,13 @@ def _data_issues(sources: Sources) -> pl.DataFrame:
         reserved_entry_groups=sources.read("reserved_entry_groups"),
         unmapped_questions=unmapped(sources.connection, sources.questions),
         now=now(),
+        minimum_ages=sources.minimum_ages,
+    )
+
+
+def _application_funnel(sources: Sources) -> pl.DataFrame:
+    return marts.application_funnel(
+        applications=sources.applications, participants=sources.participants
     )
 
 
@@ -143,6 +155,8 @@ BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame | int]] = {
     "participant_versions": lambda sources: build_versions(sources.connection, sources.questions),
     "start_list_changes": _start_list_changes,
     "partner_allocations": _partner_allocations,
+    "application_funnel": _application_funnel,
+    "registrations_by_day": lambda sources: marts.registrations_by_day(sources.participants),
     "data_issues": _data_issues,
     "rejected_records": lambda sources: books.rejected_records(sources.connection),
     "schema_drift": lambda sources: books.schema_drift(sources.connection),

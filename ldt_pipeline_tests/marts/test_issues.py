@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -33,6 +33,7 @@ def found(
     groups: list[dict[str, Any]] | None = None,
     unmapped: pl.DataFrame = NO_QUESTIONS,
     now: datetime = NOW,
+    minimum_ages: dict[str, int] | None = None,
 ) -> list[dict[str, Any]]:
     return data_issues(
         start_list=rows("start_list", *starters),
@@ -41,6 +42,7 @@ def found(
         reserved_entry_groups=rows("reserved_entry_groups", *(groups or [])),
         unmapped_questions=unmapped,
         now=now,
+        minimum_ages=minimum_ages,
     ).to_dicts()
 
 
@@ -245,3 +247,36 @@ def test_sentences_hold_nothing_personal() -> None:
     )
     assert len({issue["kind"] for issue in issues}) == 5
     assert not [issue for issue in issues if "secret" in issue["sentence"].lower()]
+
+
+def test_under_age_where_a_minimum_is_set() -> None:
+    issues = found(
+        starter("a1", age_on_race_day=15),
+        starter("a2", age_on_race_day=16),
+        starter("a3", age_on_race_day=None),
+        starter("a4", age_on_race_day=15, race_id="r2"),
+        starter("a5", age_on_race_day=15, is_redacted=True),
+        minimum_ages={"r1": 16},
+    )
+    assert subjects(issues, "under_age") == ["a1"]
+    assert [each["severity"] for each in issues if each["kind"] == "under_age"] == ["error"]
+    assert subjects(found(starter("a1", age_on_race_day=3)), "under_age") == []
+
+
+def test_the_same_person_entered_twice() -> None:
+    born = date(1990, 2, 3)
+    issues = found(
+        starter("a2", date_of_birth=born),
+        starter("a1", first_name="SECRETIVE", date_of_birth=born),
+        starter("b1", first_name="Other", date_of_birth=born),
+        starter("b2", date_of_birth=date(1991, 2, 3)),
+        starter("b3", date_of_birth=born, race_id="r2"),
+        starter("b4", date_of_birth=born, race_start_at=NOW + timedelta(days=372)),
+        starter("c1", first_name="No", date_of_birth=None),
+        starter("c2", first_name="No", date_of_birth=None),
+    )
+    assert subjects(issues, "entered_twice") == ["a1"]
+    sentence = next(each["sentence"] for each in issues if each["kind"] == "entered_twice")
+    assert "(a1, a2)" in sentence
+    assert "secret" not in sentence.lower()
+    assert "1990" not in sentence

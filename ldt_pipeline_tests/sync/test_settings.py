@@ -124,3 +124,11 @@ def test_folders_are_absolute(environment: pytest.MonkeyPatch, tmp_path: Path) -
     settings = Settings()
     assert settings.data_dir == tmp_path / "races"
     assert settings.api_base_url == "http://127.0.0.1:8000/v0"
+
+
+def test_minimum_ages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LDT_MINIMUM_AGES", "3517846101=18, a=b=16")
+    assert load_settings().minimum_ages == {"3517846101": 18, "a=b": 16}
+    monkeypatch.setenv("LDT_MINIMUM_AGES", "3517846101=old")
+    with pytest.raises(SettingsError, match="LDT_MINIMUM_AGES: must be races and whole years"):
+        load_settings()

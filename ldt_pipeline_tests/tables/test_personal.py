@@ -74,6 +74,15 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         *("utilisation", "participants_matched", "capacity_agrees"),
         *("first_claimed_at", "last_claimed_at"),
     ),
+    "application_funnel": (
+        *("event_id", "ticket_id", "ticket_title", "ballot_draw", "application_resolution_type"),
+        *("approval_status", "applications", "converted", "conversion"),
+        *("first_applied_at", "last_applied_at"),
+    ),
+    "registrations_by_day": (
+        *("event_id", "race_id", "race_name", "race_day", "day", "days_to_race"),
+        *("registrations", "registrations_that_stand", "registrations_so_far"),
+    ),
     "rejected_records": (
         *("feed", "record_id", "reason", "extract_id", "record_number", "extracted_at"),
     ),
