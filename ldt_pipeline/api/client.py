@@ -144,7 +144,7 @@ class Client:
         size = int(parameters.get("page[size]", 0))
         if size and len(page.records) > size:
             raise ResponseFormatError(
-                f"GET {self._describe(operation, record_id)} gave {len(page.records)} records "
+                f"GET {self.describe(operation, record_id)} gave {len(page.records)} records "
                 f"where page[size]={size} asked for fewer: the API does not obey page[size]."
             )
         return page
@@ -192,7 +192,7 @@ class Client:
         if unknown:
             raise ValueError(f"{operation.name} has no parameter {', '.join(unknown)}.")
         refuse_expired(self._expires_at)
-        where = self._describe(operation, record_id)
+        where = self.describe(operation, record_id)
         if operation.takes_id and not _is_askable(record_id or ""):
             raise NotFoundError(f"The API has nothing at GET {where}: this is no id.")
         path = operation.path.replace("{id}", quote(record_id or "", safe=""))
@@ -200,7 +200,7 @@ class Client:
         retry = self._retry
         while True:
             received: _Received | None = None
-            is_unreachable = False
+            unreachable = False
             try:
                 received = self._send(url, parameters)
                 error = _error_of(received, where)
@@ -220,14 +220,14 @@ class Client:
                     "and LDT_API_BASE_URL for characters that don't belong there."
                 ) from None
             except (requests.exceptions.RequestException, HTTPError, OSError) as failure:
-                is_unreachable = _is_unreachable(failure)
+                unreachable = is_unreachable(failure)
                 error = ConnectionFailedError(
                     f"GET {where} failed {len(retry.history) + 1} times "
                     f"({_cause(failure)}). Check the network and LDT_API_BASE_URL, then try again."
                 )
             if not _is_worth_retrying(error):
                 raise error from None
-            if is_unreachable and len(retry.history) >= _UNREACHABLE_RETRIES:
+            if unreachable and len(retry.history) >= _UNREACHABLE_RETRIES:
                 raise error from None
             try:
                 retry = retry.increment("GET", path, error=error)
@@ -239,12 +239,46 @@ class Client:
             except InvalidHeader:  # a Retry-After that is neither seconds nor a date
                 retry.sleep(None)
 
-    def _send(self, url: str, parameters: Mapping[str, str]) -> _Received:
+    def exchange_once(
+        self,
+        operation: Operation,
+        *,
+        record_id: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> tuple[int, bytes, float | None]:
+        """Send a request once, whatever comes of it: for writes, which nothing here may repeat.
+
+        Gives the status, the body, and the seconds that `Retry-After` asks for. `writes.py` says
+        what a failure means.
+
+        Raises:
+            NotFoundError: The id can't be one; nothing was sent.
+            AuthenticationError: The key has expired; nothing was sent.
+            requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError: On the way.
+        """
+        refuse_expired(self._expires_at)
+        if operation.takes_id and not _is_askable(record_id or ""):
+            raise NotFoundError(f"{operation.method} {operation.path}: this is no id.")
+        url = self.base_url + operation.path.replace("{id}", quote(record_id or "", safe=""))
+        received = self._send(url, parameters or {}, method=operation.method, body=body)
+        return received.status, received.body, self._retry.get_retry_after(received.raw)
+
+    def _send(
+        self,
+        url: str,
+        parameters: Mapping[str, str],
+        *,
+        method: str = "GET",
+        body: Mapping[str, Any] | None = None,
+    ) -> _Received:
         with self._in_flight:
             with self._count_lock:
                 self.requests_sent += 1
-            response = self._session.get(
+            response = self._session.request(
+                method,
                 url,
+                json=body,
                 params=dict(parameters),
                 timeout=self._timeouts,
                 stream=True,
@@ -255,17 +289,18 @@ class Client:
                 raw = cast("BaseHTTPResponse", response.raw)
                 # One read of everything: requests' own `.content` reads in pieces of 10 KB. It ends
                 # where the limit is passed, however much a few packed bytes would unpack to.
-                body = raw.read(ANSWER_BYTES_MOST + 1, decode_content=True)
+                content = raw.read(ANSWER_BYTES_MOST + 1, decode_content=True)
             finally:
                 response.close()
         return _Received(
             status=response.status_code,
-            body=body,
+            body=content,
             raw=raw,
             server_time=_parse_date(response.headers.get("Date")),
         )
 
-    def _describe(self, operation: Operation, record_id: str | None) -> str:
+    def describe(self, operation: Operation, record_id: str | None) -> str:
+        """Give a path as an error may show it."""
         # An id may come from the API itself: what is not plain is not repeated in a text.
         shown = (
             record_id
@@ -292,7 +327,8 @@ def _error_of(received: _Received, where: str) -> ApiError | None:
     )
 
 
-def _is_unreachable(failure: BaseException | None) -> bool:
+def is_unreachable(failure: BaseException | None) -> bool:
+    """Whether no connection was made: then nothing can have been sent."""
     while failure is not None:
         if isinstance(failure, NewConnectionError):
             return True

@@ -46,3 +46,7 @@ class ResponseTooLargeError(ResponseFormatError):
 
 class IncompleteWalkError(ApiError):
     """A list could not be read completely: what was seen never agreed with its total."""
+
+
+class UnclearWriteError(ApiError):
+    """A write may have had its effect or not: the answer was lost. Read back before deciding."""

@@ -1,7 +1,7 @@
 """One organiser's account: generated from a seed, changed while it is served, and asked for truth.
 
 What belongs here: the account's lock and clock, what exists in it, and reading it. What doesn't:
-changing it (`changes`, which this class inherits), HTTP (`server`) and the meaning of a query
+changing it (`changes` and `written`, which this class inherits), HTTP (`server`) and the meaning of a query
 string (`answers`).
 """
 
@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from ldt_pipeline.sandbox.changes import AccountChanges
 from ldt_pipeline.sandbox.history import (
     APPLICATION_COLUMNS,
     PARTICIPANT_COLUMNS,
@@ -31,9 +30,10 @@ from ldt_pipeline.sandbox.lists import group_record, ticket_record
 from ldt_pipeline.sandbox.records import Identifiers, Renderer
 from ldt_pipeline.sandbox.selection import Selection
 from ldt_pipeline.sandbox.world import YEAR, build_world
+from ldt_pipeline.sandbox.written import WrittenThings
 
 
-class SandboxAccount(AccountChanges):
+class SandboxAccount(WrittenThings):
     """An account full of made-up people; all methods may be called from any thread.
 
     The same arguments give the same account, byte for byte. Changes made afterwards bear the time

@@ -31,6 +31,9 @@ Fault = Literal[
     "missing_total",
     "looping_cursor",
     "key_refused",
+    "reset_after_write",
+    "http_502_after_write",
+    "hang_after_write",
 ]
 
 ALL_FAULTS: tuple[Fault, ...] = get_args(Fault)
@@ -57,6 +60,15 @@ PAGE_FAULTS: tuple[Fault, ...] = (
     "wrong_total",
     "missing_total",
     "looping_cursor",
+)
+
+
+# Faults that come when a write has had its effect: whoever asked can't know that it had. The passing
+# ones above come before the effect, but for `hang` (a late one), `truncated` and `broken_json`.
+WRITE_FAULTS: tuple[Fault, ...] = (
+    "reset_after_write",
+    "http_502_after_write",
+    "hang_after_write",
 )
 
 
@@ -93,9 +105,10 @@ class Faults:
 
     @classmethod
     def every(cls, rate: float, *, seed: int = 0, hang_seconds: float = 1.0) -> Faults:
-        """All faults, lying pages too, which together happen at `rate`."""
-        share = rate / len(ALL_FAULTS)
-        return cls(dict.fromkeys(ALL_FAULTS, share), seed=seed, hang_seconds=hang_seconds)
+        """All faults of reads, lying pages too, which together happen at `rate`."""
+        faults: list[Fault] = [fault for fault in ALL_FAULTS if fault not in WRITE_FAULTS]
+        share = rate / len(faults)
+        return cls(dict.fromkeys(faults, share), seed=seed, hang_seconds=hang_seconds)
 
 
 @dataclass(slots=True)
@@ -106,6 +119,7 @@ class _Order:
     left: int
     path_contains: str
     after_requests: int
+    method: str | None
 
 
 class FaultPicker:
@@ -124,7 +138,13 @@ class FaultPicker:
             self._random = random.Random(f"{faults.seed}/faults")  # noqa: S311 - repeatable
 
     def order(
-        self, fault: Fault, *, times: int = 1, path_contains: str = "", after_requests: int = 0
+        self,
+        fault: Fault,
+        *,
+        times: int = 1,
+        path_contains: str = "",
+        after_requests: int = 0,
+        method: str | None = None,
     ) -> None:
         """Make the next requests fail.
 
@@ -133,22 +153,25 @@ class FaultPicker:
             times: How many of them.
             path_contains: Only those whose path holds this.
             after_requests: How many of those to let pass first.
+            method: Only requests of this method.
         """
         if fault not in ALL_FAULTS:
             raise ValueError(f"{fault} is no fault; known are {', '.join(ALL_FAULTS)}")
         with self._lock:
-            self._orders.append(_Order(fault, times, path_contains, after_requests))
+            self._orders.append(_Order(fault, times, path_contains, after_requests, method))
 
     def forget_orders(self) -> None:
         """Let nothing fail any more but by chance."""
         with self._lock:
             self._orders.clear()
 
-    def pick(self, path: str, *, paged: bool) -> Fault | None:
+    def pick(self, path: str, *, paged: bool, method: str = "GET") -> Fault | None:
         """The fault of a request, or None: what is ordered comes first, then chance."""
         with self._lock:
             for order in self._orders:
-                if order.path_contains not in path or (order.fault in PAGE_FAULTS and not paged):
+                if order.path_contains not in path or order.method not in (None, method):
+                    continue
+                if not _suits(order.fault, paged=paged, method=method):
                     continue
                 if order.after_requests > 0:
                     order.after_requests -= 1
@@ -163,10 +186,17 @@ class FaultPicker:
             for fault, rate in self.faults.rates.items():
                 draw -= rate
                 if draw < 0:
-                    return fault if paged or fault not in PAGE_FAULTS else None
+                    return fault if _suits(fault, paged=paged, method=method) else None
             return None
 
     def number(self, lowest: int, highest: int) -> int:
         """A number for a fault that needs one: by how much, how many."""
         with self._lock:
             return self._random.randint(lowest, highest)
+
+
+def _suits(fault: Fault, *, paged: bool, method: str) -> bool:
+    """Whether a request of this kind can have this fault."""
+    if fault in WRITE_FAULTS:
+        return method != "GET"
+    return paged or fault not in PAGE_FAULTS

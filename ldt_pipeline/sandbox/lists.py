@@ -22,17 +22,23 @@ def group_record(world: World, group: Group) -> dict[str, Any]:
         "partnerId": None if group.partner is None else world.partners[group.partner]["id"],
         "maxCapacity": group.max_capacity,
         "usedCapacity": max(0, group.used + group.drift),
-        "tickets": [
-            {
-                "ticketId": ticket.id,
-                "title": ticket.title,
-                "maxCapacity": None if place else group.max_capacity,
-                "price": {"amount": 0, "currency": ticket.race.event.theme.currency},
-            }
-            for place, ticket in enumerate(group.tickets)
-        ],
+        "tickets": [_ticket(group, place) for place in range(len(group.tickets))],
         "type": group.type,
         "settings": group.settings,
+    }
+
+
+def _ticket(group: Group, place: int) -> dict[str, Any]:
+    """A ticket as a group has it."""
+    ticket = group.tickets[place]
+    written = group.ticket_settings
+    most = None if place or written is not None else group.max_capacity
+    return {
+        "ticketId": ticket.id,
+        "title": ticket.title,
+        "maxCapacity": most,
+        "price": {"amount": 0, "currency": ticket.race.event.theme.currency},
+        **((written or {}).get(ticket.id, {})),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ldt_pipeline.sandbox.bodies import BODIES
 from ldt_pipeline.sandbox.operations import OPERATIONS, Operation, Parameter
 from ldt_pipeline.sandbox.schemas import SCHEMAS
 
@@ -20,7 +21,7 @@ _PATH_ID: dict[str, Any] = {
     "example": "67123",
 }
 _REFUSALS = {
-    "400": "A parameter is unknown, malformed or at odds with another",
+    "400": "A parameter, or something in the body, is unknown, malformed or at odds with another",
     "401": "There is no key, or it isn't good",
     "404": "There is no such record",
     "429": "Too many requests: wait for as long as Retry-After says",
@@ -36,13 +37,13 @@ def openapi_document(*, server_url: str) -> dict[str, Any]:
     """
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})["get"] = _operation(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Let's Do This sandbox",
             "version": "0.1.0",
-            "description": "A stand-in for the read side of the API, full of made-up people.",
+            "description": "A stand-in for the API, full of made-up people.",
         },
         "servers": [{"url": server_url}],
         "security": [{"bearerAuth": []}],
@@ -51,7 +52,7 @@ def openapi_document(*, server_url: str) -> dict[str, Any]:
             "securitySchemes": {
                 "bearerAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
-            "schemas": SCHEMAS,
+            "schemas": {**SCHEMAS, **BODIES},
         },
     }
 
@@ -60,7 +61,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
     parameters = [_parameter(parameter) for parameter in operation.parameters]
     if operation.takes_id:
         parameters.insert(0, _PATH_ID)
+    body: dict[str, Any] = {}
+    if operation.body is not None:
+        schema = {"$ref": f"#/components/schemas/{operation.body}"}
+        content = {"application/json": {"schema": schema}}
+        body = {"requestBody": {"required": True, "content": content}}
     return {
+        **body,
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
@@ -91,7 +98,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 def _answer(operation: Operation) -> dict[str, Any]:
     record = {"$ref": f"#/components/schemas/{operation.record}"}
     match operation.shape:
-        case "one":
+        case "one" | "nothing":
             return record
         case "all":
             return {

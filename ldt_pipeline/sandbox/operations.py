@@ -1,4 +1,4 @@
-"""The operations of the API's read side: the one table of paths, parameters and answers.
+"""The operations of the API: the one table of paths, parameters and answers.
 
 What belongs here: what each operation is called and accepts. What doesn't: checking a request
 against it (`validation`), describing it as OpenAPI (`openapi`), answering it (`answers`); all three
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["instant", "size", "cursor", "direction", "flag", "text", "choice"]
-Shape = Literal["one", "page", "all"]
+Shape = Literal["one", "page", "all", "nothing"]
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 SMALLEST_PAGE, LARGEST_PAGE, USUAL_PAGE = 1, 500, 100
 
@@ -52,7 +53,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One GET operation.
+    """One operation.
 
     Attributes:
         name: The operation's id in the OpenAPI document.
@@ -60,8 +61,10 @@ class Operation:
         tag: The section that it belongs to.
         summary: What it does, in a line.
         record: The kind of record that it answers with.
-        shape: One record, a page of them with cursors, or all of them at once.
+        shape: One record, a page of them with cursors, all of them at once, or an empty object.
         parameters: What may stand in the query string.
+        method: How it is asked for; anything but GET changes the account.
+        body: The schema of the JSON body that it takes, by its name in `bodies`.
     """
 
     name: str
@@ -71,6 +74,13 @@ class Operation:
     record: str
     shape: Shape
     parameters: tuple[Parameter, ...] = ()
+    method: Method = "GET"
+    body: str | None = None
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it changes the account."""
+        return self.method != "GET"
 
     @property
     def takes_id(self) -> bool:
@@ -164,5 +174,31 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getTicketsByEvent", "/events/{id}/tickets", "Tickets",
         "Every ticket of one event", "Ticket", "all",
+    ),
+    Operation(
+        "updatePartnerById", "/partners/{id}", "Partners",
+        "Change a partner", "Partner", "one", (EXTERNAL_ID,), "PATCH", "UpdatePartner",
+    ),
+    Operation(
+        "createPartner", "/partners", "Partners",
+        "Add a partner", "Partner", "one", (), "POST", "CreatePartner",
+    ),
+    Operation(
+        "createClaimLink", "/partners/{id}/claim-link", "Partners",
+        "Send a partner a link to its places", "Empty", "nothing", (), "POST", "CreateClaimLink",
+    ),
+    Operation(
+        "updateReservedEntryGroupById", "/reserved-entries/{id}", "Reserved Entries",
+        "Change a reserved entry group", "ReservedEntryGroup", "one", (), "PATCH",
+        "UpdateReservedEntryGroup",
+    ),
+    Operation(
+        "deleteReservedEntryGroupById", "/reserved-entries/{id}", "Reserved Entries",
+        "Delete a reserved entry group", "Empty", "nothing", (), "DELETE",
+    ),
+    Operation(
+        "createReservedEntryGroup", "/events/{id}/reserved-entries", "Reserved Entries",
+        "Add a reserved entry group to an event", "ReservedEntryGroup", "one", (), "POST",
+        "CreateReservedEntryGroup",
     ),
 )  # fmt: skip

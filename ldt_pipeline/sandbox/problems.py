@@ -27,6 +27,16 @@ class BadParameter(Problem):
         self.name = name
 
 
+class BadBody(Problem):
+    """A body that isn't JSON, or breaks a rule of the operation's schema."""
+
+    status = 400
+
+    def __init__(self, where: str, complaint: str) -> None:
+        super().__init__(f"{where}: {complaint}")
+        self.where = where
+
+
 class Unauthorised(Problem):
     """No key, or one that isn't good."""
 

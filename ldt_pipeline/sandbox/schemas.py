@@ -159,6 +159,7 @@ SCHEMAS: dict[str, Schema] = {
         next=TEXT_OR_NULL,
     ),
     "Error": _record(("message",), message=TEXT),
+    "Empty": _record(),
     # What is inside the records.
     "Wave": _record(("id",), id=TEXT, name=TEXT, startTime=INSTANT_OR_NULL),
     "ParticipantField": _record(

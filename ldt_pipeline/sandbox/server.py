@@ -27,6 +27,7 @@ from ldt_pipeline.sandbox.openapi import openapi_document
 from ldt_pipeline.sandbox.operations import OPERATIONS, Operation
 from ldt_pipeline.sandbox.problems import NotFound, Problem
 from ldt_pipeline.sandbox.validation import read_query
+from ldt_pipeline.sandbox.writes import Writes
 
 PREFIX = "/v0"
 DOCUMENT_PATH = "/documentation/json"
@@ -88,9 +89,16 @@ class SandboxServer:
     """Answers HTTP requests for one account."""
 
     def __init__(
-        self, *, answers: Answers, keys: KeyRing, faults: FaultPicker, latency_ms: float
+        self,
+        *,
+        answers: Answers,
+        writes: Writes,
+        keys: KeyRing,
+        faults: FaultPicker,
+        latency_ms: float,
     ) -> None:
         self._answers = answers
+        self._writes = writes
         self._keys = keys
         self._faults = faults
         self.latency_ms = latency_ms
@@ -102,8 +110,8 @@ class SandboxServer:
         """The routes."""
         application = web.Application()
         for operation in OPERATIONS:
-            application.router.add_get(
-                PREFIX + operation.path, self._handler(operation), allow_head=False
+            application.router.add_route(
+                operation.method, PREFIX + operation.path, self._handler(operation)
             )
         application.router.add_get(DOCUMENT_PATH, self._handler(None), allow_head=False)
         application.router.add_route("*", "/{path:.*}", self._handler(None))
@@ -121,7 +129,9 @@ class SandboxServer:
                 else:
                     if self.latency_ms > 0:
                         await asyncio.sleep(self.latency_ms / 1000)
-                    fault = self._faults.pick(request.path, paged=operation.shape == "page")
+                    fault = self._faults.pick(
+                        request.path, paged=operation.shape == "page", method=operation.method
+                    )
                     response = await self._respond(fault, operation, request)
             except Problem as problem:
                 response = _complaint(problem.status, problem.message)
@@ -131,7 +141,7 @@ class SandboxServer:
                     request.path,
                     dict(request.query),
                     request.rel_url.raw_query_string,
-                    _NOTHING_SENT if fault == "reset" else response.status,
+                    _NOTHING_SENT if fault in ("reset", "reset_after_write") else response.status,
                     fault,
                     arrived,
                 )
@@ -143,8 +153,9 @@ class SandboxServer:
     @staticmethod
     def _elsewhere(request: web.Request) -> web.StreamResponse:
         """The OpenAPI document, or a refusal."""
-        if request.method != "GET":
-            return _complaint(405, "The sandbox answers GET requests only", Allow="GET")
+        allowed = _methods_at(request.path) or ["GET"]
+        if request.method not in allowed:
+            return _complaint(405, "Not with this method", Allow=", ".join(allowed))
         if request.path != DOCUMENT_PATH:
             raise NotFound(f"There is nothing at {request.path}")
         origin = f"{request.scheme}://{request.host}"
@@ -180,12 +191,35 @@ class SandboxServer:
                 await asyncio.sleep(settings.hang_seconds)
             case _:
                 pass
-        body = self._body(operation, request, fault)
-        return await self._truncated(request, body) if fault == "truncated" else _json(body)
+        sent = await request.read() if operation.is_write else b""
+        body = self._body(operation, request, fault, sent)
+        return await self._answered(fault, request, body)
 
-    def _body(self, operation: Operation, request: web.Request, fault: Fault | None) -> bytes:
+    async def _answered(
+        self, fault: Fault | None, request: web.Request, body: bytes
+    ) -> web.StreamResponse:
+        """The answer, once a write has had its effect."""
+        match fault:
+            case "reset_after_write":
+                return self._reset(request)
+            case "http_502_after_write":
+                return _complaint(502, "Something went wrong")
+            case "hang_after_write":
+                await asyncio.sleep(self._faults.faults.hang_seconds)
+            case "truncated":
+                return await self._truncated(request, body)
+            case _:
+                pass
+        return _json(body)
+
+    def _body(
+        self, operation: Operation, request: web.Request, fault: Fault | None, sent: bytes
+    ) -> bytes:
         query = read_query(operation, request.query.items())
         identifier = request.match_info.get("id", "")
+        if operation.is_write:
+            body = self._writes.perform(operation, identifier, query, sent)
+            return body[: max(1, len(body) * 2 // 3)] if fault == "broken_json" else body
         list_key = self._list_key(request)
         if fault == "repeated_page" and list_key in self._last_bodies:
             return self._last_bodies[list_key]
@@ -247,6 +281,22 @@ class SandboxServer:
         if request.transport is not None:
             request.transport.close()
         return response
+
+
+def _methods_at(path: str) -> list[str]:
+    """The methods that a path takes; none where there is nothing."""
+    if path == DOCUMENT_PATH:
+        return ["GET"]
+    parts = path.removeprefix(PREFIX).split("/")
+    found: list[str] = []
+    for operation in OPERATIONS:
+        pattern = operation.path.split("/")
+        if len(pattern) == len(parts) and all(
+            each in ("{id}", part) and part
+            for each, part in zip(pattern[1:], parts[1:], strict=True)
+        ):
+            found.append(operation.method)
+    return found
 
 
 def _json(body: bytes) -> web.Response:

@@ -21,6 +21,7 @@ from ldt_pipeline.sandbox.cursors import CursorStyle, ListEnd
 from ldt_pipeline.sandbox.faults import Fault, FaultPicker, Faults
 from ldt_pipeline.sandbox.keys import SANDBOX_SECRET, KeyRing, issue_key
 from ldt_pipeline.sandbox.server import DOCUMENT_PATH, PREFIX, LoggedRequest, SandboxServer
+from ldt_pipeline.sandbox.writes import Writes
 
 _START_SECONDS = 30
 _STOP_SECONDS = 10
@@ -71,6 +72,7 @@ class Sandbox:
         self._faults = FaultPicker(faults or Faults())
         self._server = SandboxServer(
             answers=Answers(account, Style(cursors, list_end, inclusive_bounds, most_per_page)),
+            writes=Writes(account),
             keys=self._keys,
             faults=self._faults,
             latency_ms=latency_ms,
@@ -140,7 +142,13 @@ class Sandbox:
         self._faults.use(faults)
 
     def fail_next(
-        self, fault: Fault, *, times: int = 1, path_contains: str = "", after_requests: int = 0
+        self,
+        fault: Fault,
+        *,
+        times: int = 1,
+        path_contains: str = "",
+        after_requests: int = 0,
+        method: str | None = None,
     ) -> None:
         """Make coming requests meet a fault, whatever the rates say.
 
@@ -149,9 +157,14 @@ class Sandbox:
             times: How many requests.
             path_contains: Only requests whose path holds this.
             after_requests: How many of those to let pass first.
+            method: Only requests of this method, such as POST.
         """
         self._faults.order(
-            fault, times=times, path_contains=path_contains, after_requests=after_requests
+            fault,
+            times=times,
+            path_contains=path_contains,
+            after_requests=after_requests,
+            method=method,
         )
 
     def forget_orders(self) -> None:

@@ -106,6 +106,8 @@ class Group:
     used: int = 0
     # A few groups report a count that differs from the truth, as counters in real systems do.
     drift: int = 0
+    # What a write said of single tickets, by their ids; made-up groups go by rules.
+    ticket_settings: dict[str, dict[str, Any]] | None = None
 
 
 @dataclass(slots=True)

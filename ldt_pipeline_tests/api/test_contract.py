@@ -32,7 +32,7 @@ SERVER = "https://api.example.org/v0"
 
 
 def agreeing_document() -> Document:
-    """Give a document that agrees: the sandbox's, with the writes, and tickets as we infer them."""
+    """Give a document that agrees: the sandbox's, with bodies in place, and tickets as we infer them."""
     document = copy.deepcopy(openapi_document(server_url=SERVER))
     schemas = document["components"]["schemas"]
     schemas["Ticket"]["properties"] = {name: {} for name in known_properties("ticket")}
@@ -103,9 +103,7 @@ def test_agreement_is_silent() -> None:
 def test_sandbox_document_has_no_errors() -> None:
     differences = compare(openapi_document(server_url=SERVER))
     assert [each for each in differences if each.severity == "error"] == []
-    assert sum("is not in the document" in each.sentence for each in differences) == sum(
-        each.is_write for each in catalogue.OPERATIONS
-    )
+    assert not any("is not in the document" in each.sentence for each in differences)
 
 
 @pytest.mark.parametrize(
