@@ -94,6 +94,10 @@ class WrittenThings(AccountChanges):
     def change_group(self, group_id: str, body: dict[str, Any]) -> dict[str, Any]:
         """Set what the body names of a reserved entry group, and give it as served."""
         group = self._group(group_id)
+        if group.ticket_settings is None:
+            # Tickets of a made-up group follow its places; from a write on, only what it names moves.
+            tickets = group_record(self._world, group)["tickets"]
+            group.ticket_settings = {each["ticketId"]: each for each in tickets}
         for key, attribute in _GROUP_FIELDS.items():
             if key in body:
                 setattr(group, attribute, body[key])

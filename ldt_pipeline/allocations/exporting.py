@@ -1,0 +1,104 @@
+"""Today's state as an allocations file: the way to begin.
+
+What belongs here: live records to the form of the file. Contacts are left out: the API can't change
+them, and they are people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from ldt_pipeline.allocations.live import (
+    Live,
+    LiveEvent,
+    Record,
+    capacity_of,
+    partner_of,
+    tickets_of,
+)
+
+_HEADING = """\
+# yaml-language-server: $schema={schema}
+# Who gets how many places. `ldt allocations plan FILE` shows what a change here would change there.
+# A group that is taken out of a partner's list is deleted; partners and events that aren't named
+# stay as they are.
+"""
+
+
+def document_of(live: Live, event_ids: Sequence[str]) -> dict[str, Any]:
+    """Give the content of a file that says what is there: planning it changes nothing."""
+    used = {
+        partner_of(group)
+        for event_id in event_ids
+        for group in live.events[event_id].groups.values()
+    }
+    partners = {id_: each for id_, each in live.partners.items() if id_ in used}
+    return {
+        "partners": [
+            _partner(each, partner_id)
+            for partner_id, each in sorted(partners.items(), key=lambda item: _name(item[1]))
+        ],
+        "events": [
+            {"event": event_id, "allocations": _allocations(live, live.events[event_id])}
+            for event_id in event_ids
+        ],
+    }
+
+
+def yaml_text(document: dict[str, Any], *, schema: str) -> str:
+    """Give a document as YAML, with what to know at its head."""
+    body = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    return _HEADING.format(schema=schema) + body
+
+
+def _partner(partner: Record, partner_id: str) -> dict[str, Any]:
+    external: Record = partner.get("externalIds") or {}
+    fields: dict[str, Any] = {
+        "partner": partner_id,
+        "name": partner.get("name"),
+        "type": partner.get("type"),
+        "description": partner.get("description"),
+        "external_ids": {key: str(value) for key, value in external.items() if value},
+        "marketing": partner.get("defaultMarketing"),
+        "event_marketing": partner.get("specificMarketings"),
+        "sub_partners": partner.get("canCreateSubPartners"),
+    }
+    return _said(fields)
+
+
+def _allocations(live: Live, event: LiveEvent) -> list[dict[str, Any]]:
+    by_partner: dict[str | None, list[dict[str, Any]]] = {}
+    for group_id, group in event.groups.items():
+        by_partner.setdefault(partner_of(group), []).append(_group(group, group_id))
+
+    def order(partner_id: str | None) -> tuple[str, str]:
+        return _name(live.partners.get(partner_id or "", {})), partner_id or ""
+
+    return [
+        {"partner": partner_id, "groups": by_partner[partner_id]}
+        for partner_id in sorted(by_partner, key=order)
+    ]
+
+
+def _group(group: Record, group_id: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "id": group_id,
+        "name": group.get("name"),
+        "capacity": capacity_of(group),
+        "tickets": list(tickets_of(group.get("tickets"))),
+        "type": group.get("type"),
+        "description": group.get("description"),
+        "settings": group.get("settings"),
+    }
+    return _said(fields)
+
+
+def _said(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+
+
+def _name(partner: Record) -> str:
+    return str(partner.get("name") or "").casefold()

@@ -1,0 +1,192 @@
+"""The same as a CSV, for people who live in spreadsheets: one row for each group or partner.
+
+What belongs here: columns, and rows to the form that the YAML has and back. What doesn't: what is
+allowed in that form (`checking.py`).
+
+A row with an `event` and a `group` is a group; with an `event` alone it says that the partner has no
+groups there; without an `event` it is a partner. Cells of several values are separated by `;`, and
+cells of the API's own keys hold JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from ldt_pipeline.allocations.nodes import AllocationsFileError, Node, Place, text_of
+
+_LISTS = ("claim_links", "tickets")
+_JSON = ("contacts", "event_marketing", "external_ids", "marketing", "settings")
+_PARTNER = (
+    "name",
+    "external_ids",
+    "contacts",
+    "marketing",
+    "event_marketing",
+    "sub_partners",
+)
+_GROUP = ("group_id", "group", "capacity", "tickets", "settings")
+COLUMNS = ("event", "partner", *_GROUP, "type", "description", "claim_links", *_PARTNER)
+"""The columns, in the order of an export; any of them may be left out."""
+
+_ORGANISER = "(organiser)"
+_RENAMED = {"name": "group", "id": "group_id"}
+_FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes for a formula: it gets an apostrophe, which is taken away in reading."""
+
+
+def read_csv(path: Path) -> Node:
+    """Read a CSV file, separated by commas or semicolons, as the nodes of a YAML file.
+
+    Raises:
+        AllocationsFileError: A column is unknown, or a row can't be understood.
+    """
+    text = text_of(path)
+    first = text.split("\n", 1)[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    top = _Top(path.name)
+    try:
+        header = [name.strip() for name in next(reader, list[str]())]
+        _check_header(header, Place(path.name, 1))
+        line = reader.line_num + 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                top.add(header, cells, Place(path.name, line))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise AllocationsFileError(f"{path.name}:{reader.line_num}: is no CSV: {error}.") from None
+    return top.node()
+
+
+def _check_header(header: list[str], place: Place) -> None:
+    unknown = [name for name in header if name not in COLUMNS]
+    if unknown or len(set(header)) < len(header) or "partner" not in header:
+        what = f"`{unknown[0]}` is not known" if unknown else "a column is missing or stands twice"
+        raise AllocationsFileError(
+            f"{place}: {what} in the heading; allowed are {', '.join(COLUMNS)}, and `partner` has "
+            "to be there."
+        )
+
+
+class _Top:
+    """The nodes of a file, growing row by row."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._partners: list[Node] = []
+        self._events: dict[str, Node] = {}
+        self._allocations: dict[tuple[str, str], Node] = {}
+
+    def add(self, header: list[str], cells: list[str], place: Place) -> None:
+        if len(cells) > len(header):
+            raise AllocationsFileError(f"{place}: the row has more cells than the heading.")
+        row = {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}
+        if "event" not in row:
+            self._partners.append(_partner(row, place))
+            return
+        event, partner = row.pop("event").strip(), row.pop("partner", "").strip()
+        if not partner:
+            raise AllocationsFileError(
+                f"{place}: the row needs a `partner`; {_ORGANISER} stands for the organiser's own."
+            )
+        if event not in self._events:
+            members = {"event": Node(place, event, event), "allocations": Node(place, [])}
+            self._events[event] = Node(place, members)
+        if (event, partner) not in self._allocations:
+            reference = None if partner == _ORGANISER else partner
+            allocation = Node(
+                place, {"partner": Node(place, reference, partner), "groups": Node(place, [])}
+            )
+            self._allocations[event, partner] = allocation
+            self._events[event].members["allocations"].items.append(allocation)
+        if row:
+            self._allocations[event, partner].members["groups"].items.append(_group(row, place))
+
+    def node(self) -> Node:
+        place = Place(self._file, 1)
+        members: dict[str, Node] = {}
+        if self._partners:
+            members["partners"] = Node(place, self._partners)
+        if self._events:
+            members["events"] = Node(place, list(self._events.values()))
+        return Node(place, members)
+
+
+def _partner(row: Mapping[str, str], place: Place) -> Node:
+    for name in row:
+        if name in _GROUP:
+            raise AllocationsFileError(f"{place}: `{name}` needs an `event` in the same row.")
+    return Node(place, {name: _cell(name, cell, place) for name, cell in row.items()})
+
+
+def _group(row: Mapping[str, str], place: Place) -> Node:
+    names = {"group": "name", "group_id": "id"}
+    for name in row:
+        if name in _PARTNER:
+            raise AllocationsFileError(f"{place}: `{name}` is for rows without an `event`.")
+    return Node(
+        place, {names.get(name, name): _cell(name, cell, place) for name, cell in row.items()}
+    )
+
+
+def _cell(name: str, cell: str, place: Place) -> Node:
+    if cell.startswith("'") and cell[1:].startswith(_FORMULA):
+        cell = cell[1:]
+    text = cell.strip()
+    if name in _JSON or (name == "tickets" and text.startswith("[")):
+        try:
+            return _node(json.loads(text), place)
+        except (ValueError, RecursionError):
+            raise AllocationsFileError(f"{place}: `{name}` must be JSON.") from None
+    if name in _LISTS:
+        return _node([each.strip() for each in text.split(";") if each.strip()], place)
+    if name == "capacity" and text.isascii() and text.lstrip("-").isdigit():
+        return Node(place, int(text), text)
+    if name == "sub_partners" and text.lower() in ("true", "false"):
+        return Node(place, text.lower() == "true", text)
+    return Node(place, cell if name in ("description", "name", "group") else text, text)
+
+
+def _node(value: Any, place: Place) -> Node:
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        return Node(place, {key: _node(each, place) for key, each in members.items()})
+    if isinstance(value, list):
+        return Node(place, [_node(each, place) for each in cast("list[Any]", value)])
+    return Node(place, value, str(value))
+
+
+def csv_text(document: Mapping[str, Any]) -> str:
+    """Give the CSV that says the same as a YAML file's content."""
+    rows: list[dict[str, Any]] = list(document.get("partners", []))
+    for event in document.get("events", []):
+        for allocation in event["allocations"]:
+            start: dict[str, Any] = {
+                "event": event["event"],
+                "partner": allocation["partner"] or _ORGANISER,
+            }
+            groups: list[dict[str, Any]] = allocation["groups"]
+            for group in groups:
+                rows.append({**start, **{_RENAMED.get(k, k): v for k, v in group.items()}})
+            if not groups:
+                rows.append(start)
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_written(name, row[name]) if name in row else "" for name in COLUMNS])
+    return buffer.getvalue()
+
+
+def _written(name: str, value: Any) -> str:
+    if name in _LISTS and all(isinstance(each, str) for each in value):
+        return ";".join(value)
+    if name in (*_JSON, *_LISTS):
+        return json.dumps(value, ensure_ascii=False)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
