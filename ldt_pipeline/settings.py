@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     export_presets: Annotated[tuple[str, ...], NoDecode] = ()
     export_target: str | None = None
     export_recipient: str | None = None
+    allocations_file: Path | None = None
     publish_personal_data: bool = True
     retention_days: int | None = Field(default=None, ge=1)
     deleted_retention_days: int = Field(default=30, ge=0)
@@ -78,7 +79,7 @@ class Settings(BaseSettings):
             raise ValueError("must be an address alone, without user, password, query or fragment")
         return value.rstrip("/")
 
-    @field_validator("data_dir", "questions_file", "presets_dir")
+    @field_validator("data_dir", "questions_file", "presets_dir", "allocations_file")
     @classmethod
     def _make_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -140,6 +141,7 @@ class Settings(BaseSettings):
         databases = (self.warehouse_path, self.published_path)
         return (
             *(self.raw_dir, self.exports_dir, self.ledger_dir, self.data_dir / "dagster"),
+            self.allocations_dir,
             *databases,
             *(path.with_name(f"{path.name}.wal") for path in databases),
             self.warehouse_path.with_suffix(".lock"),
@@ -149,6 +151,11 @@ class Settings(BaseSettings):
     def ledger_dir(self) -> Path:
         """Where it is written down who received which export."""
         return self.data_dir / "ledger"
+
+    @property
+    def allocations_dir(self) -> Path:
+        """Where the journal of what was written to the API lies, and plans that wait."""
+        return self.data_dir / "allocations"
 
     def require_api_key(self) -> str:
         """Give the key.

@@ -33,6 +33,11 @@ def schema() -> dict[str, Any]:
     return json.loads(files("ldt_pipeline.allocations").joinpath("schema.json").read_text())
 
 
+def schema_path() -> str:
+    """Give where the JSON Schema lies, for the heading of a file that an editor is to check."""
+    return str(files("ldt_pipeline.allocations").joinpath("schema.json"))
+
+
 def problems(node: Node, rule: dict[str, Any] | None = None, name: str = "") -> Iterator[str]:
     """Give a sentence, with its place, for each thing in a file that the schema doesn't allow."""
     rule = _resolved(rule if rule is not None else schema())

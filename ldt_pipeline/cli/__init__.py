@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import click
 
+from ldt_pipeline.cli.allocations import allocations
 from ldt_pipeline.cli.check import check
 from ldt_pipeline.cli.command import VERBOSE, prepare_streams
 from ldt_pipeline.cli.compact import compact
 from ldt_pipeline.cli.demo import demo
 from ldt_pipeline.cli.erase import erase
-from ldt_pipeline.cli.lists import allocations, start_list
+from ldt_pipeline.cli.lists import start_list
+from ldt_pipeline.cli.lookups import application, participant, partner, reserved_entry
 from ldt_pipeline.cli.rebuild import rebuild
 from ldt_pipeline.cli.sandbox import sandbox
 from ldt_pipeline.cli.sync import sync
@@ -51,5 +53,11 @@ def main() -> None:
     prepare_streams()
 
 
-for _command in (demo, check, sync, start_list, allocations, erase, rebuild, compact, sandbox):
+_LOOK_UPS = (partner, reserved_entry, participant, application)
+
+for _command in (
+    *(demo, check, sync, start_list, allocations),
+    *_LOOK_UPS,
+    *(erase, rebuild, compact, sandbox),
+):
     main.add_command(_command)

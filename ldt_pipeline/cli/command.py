@@ -22,7 +22,10 @@ _VERBOSE = "ldt_pipeline.verbose"
 
 _EXPLAINED = frozenset(
     {
+        "AllocationsFileError",
         "ApiError",
+        "ApplyBusyError",
+        "ApplyError",
         "ChecksFailedError",
         "CommandError",
         "ContractError",

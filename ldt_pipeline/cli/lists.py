@@ -1,7 +1,7 @@
-"""`ldt start-list` and `ldt allocations`: what people came for, printed or exported.
+"""`ldt start-list`: what people came for, printed or exported.
 
-What belongs here: the two commands. What doesn't: reading (`published.py`) and writing
-(`exports.py`). Neither needs a key, the network or Dagster.
+What belongs here: the command. What doesn't: reading (`published.py`) and writing
+(`exports.py`). It needs neither key, network nor Dagster.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import click
 
 from ldt_pipeline.cli.command import Command
 
-_FORMAT = click.option(
+FORMAT = click.option(
     "--format",
     "to_format",
     type=click.Choice(["table", "csv", "json"]),
@@ -21,7 +21,7 @@ _FORMAT = click.option(
     show_default=True,
     help="A table for the terminal, or every column as CSV or JSON (UTF-8, instants in UTC).",
 )
-_OUT = click.option(
+OUT = click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -94,8 +94,8 @@ class Instant(click.ParamType[datetime]):
     type=click.Choice(["last"], case_sensitive=False),
     help="With --preset: only what changed since the last export of it to the same --recipient.",
 )
-@_FORMAT
-@_OUT
+@FORMAT
+@OUT
 @_RECIPIENT
 def start_list(
     race_id: str,
@@ -160,31 +160,3 @@ def start_list(
     if len(days) > 1 and on is None:
         listed = ", ".join(str(day) for day in days)
         click.echo(f"These are {len(days)} starts ({listed}): choose one with --on.", err=True)
-
-
-@click.command(
-    "allocations",
-    cls=Command,
-    short_help="Print or export partner allocations.",
-    examples=(
-        "ldt allocations",
-        "ldt allocations 2365756 --format csv --out allocations.csv",
-    ),
-    failures="no such event, or nothing is published yet",
-)
-@click.argument("event_id", required=False)
-@_FORMAT
-@_OUT
-def allocations(event_id: str | None, to_format: str, out: Path | None) -> None:
-    """Print or export who got how many reserved places, and how many of them are claimed.
-
-    Of one event, or of all. It reads the published file alone: no key is needed, and it works
-    while a sync runs.
-    """
-    from ldt_pipeline.cli.exports import write  # noqa: PLC0415
-    from ldt_pipeline.cli.published import open_published, read_allocations  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
-
-    with open_published(load_settings().published_path) as connection:
-        rows = read_allocations(connection, event_id)
-    write(rows, to_format=to_format, out=out)

@@ -17,6 +17,10 @@ COMMANDS = [
     "sync",
     "start-list",
     "allocations",
+    "partner",
+    "reserved-entry",
+    "participant",
+    "application",
     "erase",
     "rebuild",
     "compact",
@@ -35,6 +39,15 @@ def test_help_of_each_command(name: str) -> None:
     for part in ("Usage: ", "Examples:", f"ldt {name}", "Exit status:", "--verbose"):
         assert part in result.output
     assert main.commands[name].short_help
+
+
+@pytest.mark.parametrize("name", ["export", "plan", "apply"])
+def test_help_of_what_changes_allocations(name: str) -> None:
+    result = CliRunner().invoke(main, ["allocations", name, "--help"])
+    assert result.exit_code == 0
+    for part in ("Usage: ", "Examples:", f"ldt allocations {name}", "Exit status:"):
+        assert part in result.output
+    assert name in CliRunner().invoke(main, ["allocations", "--help"]).output
 
 
 def test_version() -> None:

@@ -1,0 +1,262 @@
+"""`ldt allocations export`, `plan` and `apply`: the file, what it would change, and changing it.
+
+What belongs here: arguments, questions and exit statuses. What doesn't: the work
+(`ldt_pipeline/allocations`) and how a plan looks (`plan_text.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ldt_pipeline.cli.command import Command, CommandError
+
+if TYPE_CHECKING:
+    from ldt_pipeline.allocations.plan import Change, Plan
+    from ldt_pipeline.api.client import Client
+    from ldt_pipeline.settings import Settings
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(
+    "export",
+    cls=Command,
+    short_help="Write today's state as an allocations file.",
+    examples=(
+        "ldt allocations export 2365756 --out allocations.yaml",
+        "ldt allocations export --format csv --out allocations.csv",
+    ),
+    failures="no such event, or the API can't be reached",
+)
+@click.argument("event_id", required=False)
+@click.option(
+    "--format",
+    "to_format",
+    type=click.Choice(["yaml", "csv"]),
+    default="yaml",
+    show_default=True,
+    help="YAML for an editor that checks it, or CSV for a spreadsheet.",
+)
+@click.option("--out", type=_FILE, metavar="FILE", help="Write to this file instead.")
+def export(event_id: str | None, to_format: str, out: Path | None) -> None:
+    """Write who has how many places today as a file: the way to begin.
+
+    Of the event EVENT_ID, or of all events that are published or named in LDT_EVENT_IDS. It reads
+    the account itself. Contacts are left out: the API can't change them. Planning an unchanged
+    export changes nothing.
+    """
+    from ldt_pipeline.allocations.checking import schema_path  # noqa: PLC0415
+    from ldt_pipeline.allocations.exporting import document_of, yaml_text  # noqa: PLC0415
+    from ldt_pipeline.allocations.live import read_live  # noqa: PLC0415
+    from ldt_pipeline.allocations.tabular import csv_text  # noqa: PLC0415
+    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    event_ids = [event_id] if event_id is not None else _known_events(settings)
+    with _client(settings) as client:
+        live = read_live(client, event_ids)
+    unknown = [each for each in event_ids if each not in live.events]
+    if event_id is not None and unknown:
+        raise CommandError(f"There is no event {event_id}, or the key may not see it.")
+    document = document_of(live, [each for each in event_ids if each in live.events])
+    text = csv_text(document) if to_format == "csv" else yaml_text(document, schema=schema_path())
+    if out is None:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return
+    _write(out, text)
+    groups = sum(len(a["groups"]) for event in document["events"] for a in event["allocations"])
+    click.echo(f"Wrote {groups} groups of {len(document['events'])} events to {out}")
+
+
+@click.command(
+    "plan",
+    cls=Command,
+    short_help="Show what an allocations file would change.",
+    examples=(
+        "ldt allocations plan allocations.yaml",
+        "ldt allocations plan allocations/ --out plan.json",
+        "ldt allocations plan allocations.csv --detailed-exitcode",
+    ),
+    failures="the file is wrong, or the API can't be reached",
+    done="done; with --detailed-exitcode: done, and nothing is to change",
+)
+@click.argument("file", type=_FILE)
+@click.option(
+    "--out", type=_FILE, metavar="PLAN", help="Save the plan, for `ldt allocations apply`."
+)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where something is to change.")
+def plan(file: Path, out: Path | None, detailed_exitcode: bool) -> None:
+    """Show what FILE (YAML, CSV, or a folder of them) would change; nothing is changed.
+
+    It reads the account itself, not what was published.
+    """
+    from ldt_pipeline.allocations.journal import Journal  # noqa: PLC0415
+    from ldt_pipeline.allocations.live import read_live  # noqa: PLC0415
+    from ldt_pipeline.allocations.plan import save_plan  # noqa: PLC0415
+    from ldt_pipeline.allocations.planning import make_plan  # noqa: PLC0415
+    from ldt_pipeline.allocations.wanted import read_wanted  # noqa: PLC0415
+    from ldt_pipeline.cli.plan_text import plan_lines  # noqa: PLC0415
+    from ldt_pipeline.instants import now  # noqa: PLC0415
+    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    with _explaining_file():
+        wanted = read_wanted(file.expanduser())
+        with _client(settings) as client:
+            made = make_plan(
+                wanted,
+                read_live(client, wanted.event_ids),
+                base_url=client.base_url,
+                already_sent=Journal(settings.allocations_dir).may_have_sent,
+                now=now(),
+            )
+    for line in plan_lines(made):
+        click.echo(line)
+    if out is not None:
+        try:
+            save_plan(made, out.expanduser())
+        except OSError as error:
+            raise CommandError(f"{out} can't be written: {error.strerror or error}.") from None
+        click.echo(f"Saved as {out} (plan {made.hash}). `ldt allocations apply {out}` does it.")
+    if detailed_exitcode and made.changes:
+        click.get_current_context().exit(2)
+
+
+@click.command(
+    "apply",
+    cls=Command,
+    short_help="Do exactly what a saved plan says.",
+    examples=(
+        "ldt allocations apply plan.json",
+        "ldt allocations apply plan.json --yes",
+        "ldt allocations apply plan.json --allow-delete-claimed",
+    ),
+    failures="the account has moved since the plan, or a request failed: apply it again then",
+)
+@click.argument("plan_file", metavar="PLAN", type=_FILE)
+@click.option("--yes", is_flag=True, help="Delete groups without asking.")
+@click.option(
+    "--allow-delete-claimed",
+    is_flag=True,
+    help="Also delete groups that have claimed places, which is refused otherwise.",
+)
+def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
+    """Do exactly what PLAN says, or the rest of it where it was interrupted.
+
+    It refuses where the account has moved since the plan was made. Each request and what came of it
+    goes into a journal first, so that applying again after a crash does nothing twice; a claim link
+    is never sent twice to one address.
+    """
+    from ldt_pipeline.allocations.applying import apply_plan  # noqa: PLC0415
+    from ldt_pipeline.allocations.plan import read_plan  # noqa: PLC0415
+    from ldt_pipeline.cli.plan_text import applied_lines  # noqa: PLC0415
+    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    made = read_plan(plan_file.expanduser())
+    deletions = made.count("delete_group")
+    if deletions and not yes:
+        _ask(deletions)
+    with _client(settings) as client, _progress(made) as progress:
+        applied = apply_plan(
+            client,
+            made,
+            settings.allocations_dir,
+            allow_delete_claimed=allow_delete_claimed,
+            progress=progress,
+        )
+    for line in applied_lines(applied):
+        click.echo(line)
+    if applied.unclear_links:
+        steps = ", ".join(map(str, applied.unclear_links))
+        raise CommandError(
+            f"Nothing can tell whether the claim links of steps {steps} went out, so they are not "
+            "sent again. Ask the partner, and send it from the dashboard if it isn't there. "
+            "Everything else is done."
+        )
+
+
+def _ask(deletions: int) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError(
+            f"The plan deletes {deletions} groups. Nobody can be asked here: add --yes."
+        )
+    click.confirm(f"The plan deletes {deletions} groups. Go on?", abort=True)
+
+
+def _known_events(settings: Settings) -> list[str]:
+    from ldt_pipeline.cli.published import open_published  # noqa: PLC0415
+
+    found = list(settings.event_ids)
+    if settings.published_path.exists():
+        with open_published(settings.published_path) as connection:
+            rows = connection.execute("SELECT event_id FROM events ORDER BY event_id").fetchall()
+        found += [row[0] for row in rows]
+    if not found:
+        raise CommandError(
+            "No event is known: the API has no list of them. Name one, or set LDT_EVENT_IDS, or run "
+            "`ldt sync` first."
+        )
+    return list(dict.fromkeys(found))
+
+
+def _client(settings: Settings) -> Client:
+    from ldt_pipeline.api.client import Client  # noqa: PLC0415
+
+    return Client(
+        base_url=settings.api_base_url,
+        api_key=settings.require_api_key(),
+        max_in_flight=settings.max_concurrency,
+        retries=settings.request_retries,
+        read_seconds=settings.request_timeout_seconds,
+    )
+
+
+@contextmanager
+def _explaining_file() -> Generator[None]:
+    """Print each thing that is wrong in a line of its own."""
+    from ldt_pipeline.allocations.nodes import AllocationsFileError  # noqa: PLC0415
+    from ldt_pipeline.cli.text import clean  # noqa: PLC0415
+
+    try:
+        yield
+    except AllocationsFileError as error:
+        lines = str(error).splitlines()
+        if len(lines) == 1:
+            raise
+        for line in lines:
+            click.echo(clean(line), err=True)
+        raise CommandError(f"{len(lines)} things are wrong; nothing was sent.") from None
+
+
+@contextmanager
+def _progress(plan: Plan) -> Generator[Callable[[Change], None]]:
+    """A bar in a terminal; elsewhere nothing, as the end says it all."""
+    if not sys.stderr.isatty():
+        yield lambda _change: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Applying", total=len(plan.changes))
+        yield lambda _change: bar.advance(task)
+
+
+def _write(out: Path, text: str) -> None:
+    from upath import UPath  # noqa: PLC0415
+
+    from ldt_pipeline.raw.files import write_durably  # noqa: PLC0415
+
+    target = out.expanduser().absolute()
+    try:
+        write_durably(UPath(target), text.encode())
+    except OSError as error:
+        raise CommandError(f"{out} can't be written: {error.strerror or error}.") from None

@@ -1,0 +1,193 @@
+"""The file: what is wrong is told with file, line and what is allowed, and nothing is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from ldt_pipeline.allocations.checking import schema
+from ldt_pipeline.allocations.nodes import AllocationsFileError
+from ldt_pipeline.allocations.tabular import csv_text
+from ldt_pipeline.allocations.wanted import read_wanted
+from ldt_pipeline.api.client import Client
+from ldt_pipeline.sandbox import Sandbox
+from ldt_pipeline_tests.allocations.doing import exported, planned
+
+GOOD = """\
+partners:
+  - name: Owl Rescue
+    contacts:
+      - emailAddress: ada@example.org
+    external_ids: {enthuse: 0123}
+events:
+  - event: 2365756
+    allocations:
+      - partner: Owl Rescue
+        groups:
+          - name: Gold places
+            capacity: 12
+            tickets: [0042]
+            type: MULTI_USE
+            claim_links: [ada@example.org]
+"""
+
+
+def read(tmp_path: Path, text: str, name: str = "places.yaml") -> Any:
+    file = tmp_path / name
+    file.write_text(text)
+    return read_wanted(file)
+
+
+def test_a_good_file_is_read_with_ids_as_they_are_written(tmp_path: Path) -> None:
+    wanted = read(tmp_path, GOOD)
+    assert wanted.event_ids == ["2365756"]
+    assert wanted.partners[0].fields["externalIds"] == {"enthuse": "0123"}
+    group = wanted.allocations[0].groups[0]
+    assert group.fields["tickets"] == [{"ticketId": "0042"}]
+    assert group.claim_links == ("ada@example.org",)
+    assert group.place.line == 11
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("capacity:", "capcity:", "places.yaml:12: `capcity` is not known in `groups` (did you"),
+        ("capacity: 12", "capacity: -1", "places.yaml:12: `capacity` must be at least 0"),
+        ("capacity: 12", "capacity: many", "places.yaml:12: `capacity` must be a whole number"),
+        ("capacity: 12", "capacity: true", "places.yaml:12: `capacity` must be a whole number"),
+        ("MULTI_USE", "MANY", "places.yaml:14: `type` must be one of MULTI_USE, SINGLE_USE"),
+        ("name: Gold places", "name: ' Gold'", "places.yaml:11: `name` must have two characters"),
+        ("name: Gold places", "name: yes", "put it into quotes"),
+        ("[0042]", "[]", "places.yaml:13: `tickets` must not be empty"),
+        ("[0042]", "[1, 1]", "stands in `tickets` twice"),
+        ("[ada@example.org]", "[ada]", "places.yaml:15: `claim_links` must be an e-mail address"),
+        ("[ada@example.org]", "[a@b.org, A@b.org]", "an address stands in `claim_links` twice"),
+        ("    contacts:", "    colour: red\n    contacts:", "places.yaml:3: `colour` is not known"),
+        ("events:", "events: {}\nmore:", "must be a list"),
+        ("type: MULTI_USE", "capacity: 3", "places.yaml:14: `capacity` stands here twice"),
+        ("- event: 2365756", "- happening: 2365756", "needs `event`"),
+        ("partners:", "partners: [", "is no YAML"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(
+    tmp_path: Path, before: str, after: str, expected: str
+) -> None:
+    assert before in GOOD
+    with pytest.raises(AllocationsFileError) as caught:
+        read(tmp_path, GOOD.replace(before, after, 1))
+    assert expected in str(caught.value)
+    assert "ada" not in str(caught.value)
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("12", "-1").replace("MULTI_USE", "MANY").replace("Gold places", "x")
+    with pytest.raises(AllocationsFileError) as caught:
+        read(tmp_path, text)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_duplicates_are_found_across_the_files_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "b.yaml").write_text(GOOD[GOOD.index("events:") :])
+    with pytest.raises(AllocationsFileError, match=r"b\.yaml:4: .* twice, first at a\.yaml:9"):
+        read_wanted(tmp_path)
+
+
+def test_editors_and_we_go_by_one_schema(tmp_path: Path) -> None:
+    """A validator of somebody else's agrees about good files and bad ones."""
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.check_schema(schema())
+    assert validator.is_valid(yaml.safe_load(GOOD))
+    for before, after in [("capacity:", "capcity:"), ("12", "-1"), ("MULTI_USE", "MANY")]:
+        assert not validator.is_valid(yaml.safe_load(GOOD.replace(before, after)))
+
+
+def test_csv_and_yaml_say_the_same(client: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    event_ids = sandbox.account.event_ids()
+    document = exported(client, event_ids)
+    (tmp_path / "a.csv").write_text(csv_text(document))
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+
+    def said(file: str) -> Any:
+        wanted = read_wanted(tmp_path / file)
+        return (
+            [(each.reference, each.fields) for each in wanted.partners],
+            [
+                (a.event_id, a.partner, [(g.id, g.fields) for g in a.groups])
+                for a in wanted.allocations
+            ],
+        )
+
+    assert said("a.csv") == said("a.yaml")
+    assert len(said("a.csv")[1]) > 1
+
+
+def test_csv_errors_name_line_and_columns(tmp_path: Path) -> None:
+    text = "event,partner,group,capacity\n2365756,Owl,Gold,12\n2365756,Owl,Silver,many\n"
+    with pytest.raises(AllocationsFileError, match=r"a\.csv:3: `capacity` must be a whole"):
+        read(tmp_path, text, "a.csv")
+    with pytest.raises(AllocationsFileError, match="allowed are event, partner, group_id"):
+        read(tmp_path, "event,partner,colour\n", "a.csv")
+    with pytest.raises(AllocationsFileError, match="needs a `partner`"):
+        read(tmp_path, "event,partner,group\n1,,Gold\n", "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"event": "99"}, "there is no event '99'"),
+        ({"partner": "Nobody At All"}, "there is no partner 'Nobody At All'; to create it, add it"),
+        ({"partner": "enthuse:nothing"}, "there is no partner 'enthuse:nothing'"),
+        ({"ticket": "nowhere"}, "has no ticket nowhere; it has "),
+        ({"id": "re_unknown"}, "has no group re_unknown"),
+        ({"type": "SINGLE_USE"}, "the API can't change it"),
+    ],
+)
+def test_what_does_not_exist_is_told_and_nothing_is_sent(
+    client: Client, sandbox: Sandbox, tmp_path: Path, change: dict[str, str], expected: str
+) -> None:
+    event_id = sandbox.account.event_ids()[0]
+    document = exported(client, [event_id])
+    allocation = next(a for a in document["events"][0]["allocations"] if a["partner"])
+    group = allocation["groups"][0]
+    document["events"][0]["event"] = change.get("event", event_id)
+    allocation["partner"] = change.get("partner", allocation["partner"])
+    group["id"] = change.get("id", group["id"])
+    if "ticket" in change:
+        group["tickets"] = [change["ticket"]]
+    if "type" in change:
+        kinds = {"SINGLE_USE": "MULTI_USE", "MULTI_USE": "SINGLE_USE"}
+        group["type"] = kinds[group["type"]]
+    sandbox.clear_requests()
+    with pytest.raises(AllocationsFileError) as caught:
+        planned(client, document, tmp_path)
+    assert expected in str(caught.value)
+    assert "allocations.yaml:" in str(caught.value)
+    assert {each.method for each in sandbox.requests} == {"GET"}
+
+
+def test_partners_go_by_id_external_id_or_name(
+    client: Client, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    event_id = sandbox.account.event_ids()[0]
+    document = exported(client, [event_id])
+    del document["partners"]
+    for allocation in document["events"][0]["allocations"]:
+        partner = sandbox.account.partner(allocation["partner"] or "")
+        external = (partner or {}).get("externalIds") or {}
+        if external.get("enthuse"):
+            allocation["partner"] = f"enthuse:{external['enthuse']}"
+        elif partner:
+            allocation["partner"] = partner["name"]
+    references = {each["partner"] for each in document["events"][0]["allocations"]}
+    assert any(str(each).startswith("enthuse:") for each in references)
+    assert planned(client, document, tmp_path).changes == ()
+
+
+def test_the_schema_ships_with_the_package() -> None:
+    assert json.dumps(schema()).count('"#/$defs/') > 5
