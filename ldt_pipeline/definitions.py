@@ -6,6 +6,12 @@ import warnings
 
 import dagster as dg
 
+from ldt_pipeline.defs.allocation_assets import allocation_plan, applied_allocations
+from ldt_pipeline.defs.allocation_runs import (
+    ALLOCATION_JOBS,
+    hourly_allocation_plan,
+    read_after_apply,
+)
 from ldt_pipeline.defs.checks import CHECKS
 from ldt_pipeline.defs.erasing_assets import raw_erasures
 from ldt_pipeline.defs.export_assets import EXPORT_JOB, race_exports, race_week_exports
@@ -28,6 +34,7 @@ def build_definitions() -> dg.Definitions:
         # `backfill_policy` has been beta since 2023: nothing else reads many months in one run.
         warnings.simplefilter("ignore", dg.BetaWarning)
         raw = raw_assets(load_settings())
+    allocations = [allocation_plan, applied_allocations]
     return dg.Definitions(
         assets=[
             *raw,
@@ -38,11 +45,12 @@ def build_definitions() -> dg.Definitions:
             quality,
             published,
             race_exports,
+            *allocations,
         ],
         asset_checks=CHECKS,
-        jobs=[*JOBS, EXPORT_JOB],
-        schedules=[*SCHEDULES, race_week_exports],
-        sensors=SENSORS,
+        jobs=[*JOBS, EXPORT_JOB, *ALLOCATION_JOBS],
+        schedules=[*SCHEDULES, race_week_exports, hourly_allocation_plan],
+        sensors=[*SENSORS, read_after_apply],
         resources={"api": LetsDoThis(), "storage": Storage()},
         executor=dg.in_process_executor,
     )

@@ -178,6 +178,7 @@ class Account:
             connection=connection,
             questions=_questions(),
             configured_event_ids=self.settings.event_ids,
+            allocations_dir=self.settings.allocations_dir,
         )
         for name in BUILDERS:
             build_mart(sources, name)

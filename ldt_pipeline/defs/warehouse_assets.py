@@ -51,6 +51,7 @@ _QUALITY_NAMES = (
     "loaded_extracts",
     "erasures",
     "exports",
+    "allocation_changes",
 )
 PEOPLES_MARTS = [each for each in _MARTS if each.name not in _QUALITY_NAMES]
 QUALITY_MARTS = [each for each in _MARTS if each.name in _QUALITY_NAMES]
@@ -76,6 +77,7 @@ _MART_DEPENDENCIES: dict[str, list[str]] = {
     "loaded_extracts": [each.name for each in _TIDY],
     "erasures": ["participants", "applications"],
     "exports": ["start_list"],
+    "allocation_changes": ["reserved_entry_groups"],
 }
 
 
@@ -186,6 +188,7 @@ def mart_assets(name: str, group: str, tables: list[Table]) -> dg.AssetsDefiniti
                 configured_event_ids=settings.event_ids,
                 ledger_dir=settings.ledger_dir,
                 minimum_ages=settings.minimum_ages,
+                allocations_dir=settings.allocations_dir,
             )
             for table in tables:
                 if table.name in wanted:

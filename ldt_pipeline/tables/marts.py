@@ -385,6 +385,33 @@ LOADED_EXTRACTS = Table(
     ),
 )
 
+ALLOCATION_CHANGES = Table(
+    name="allocation_changes",
+    layer=Layer.MART,
+    description="What `ldt allocations apply` and the UI's job sent to the API, and what came of it.",
+    grain="one row per line of the journal: before each request, and after it",
+    key=("line",),
+    columns=(
+        _whole("line", "The line in the journal, from 1."),
+        _instant("at", "When it was written."),
+        _text("plan_hash", "The plan that was applied."),
+        _whole("step", "The change's number in the plan."),
+        _text("action", "Such as create_group or send_claim_link; unreadable for a damaged line."),
+        _text(
+            "state",
+            "sending (about to leave), done (answered), confirmed (seen in effect), found (was so "
+            "before), absent (seen not to be so), unclear or refused.",
+        ),
+        _EVENT_ID,
+        _text("partner_id", "The partner."),
+        _text("reserved_entry_group_id", "The group."),
+        _text("fields", "Names of the fields that were sent, joined by ', '."),
+        _whole("max_capacity_before", "Places before, where places were changed."),
+        _whole("max_capacity_after", "Places after, where places were changed."),
+        _text("error", "The kind of failure, where it failed."),
+    ),
+)
+
 MART_TABLES: tuple[Table, ...] = (
     EVENTS,
     RACES,
@@ -401,4 +428,5 @@ MART_TABLES: tuple[Table, ...] = (
     LOADED_EXTRACTS,
     ERASURES,
     EXPORTS,
+    ALLOCATION_CHANGES,
 )

@@ -16,6 +16,7 @@ import polars as pl
 
 from ldt_pipeline import marts
 from ldt_pipeline.erasing.ledger import receipts
+from ldt_pipeline.allocations.changes_table import allocation_changes
 from ldt_pipeline.instants import now
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions
@@ -71,6 +72,7 @@ class Sources:
     configured_event_ids: tuple[str, ...]
     ledger_dir: Path | None = None
     minimum_ages: Mapping[str, int] = field(default_factory=dict[str, int])
+    allocations_dir: Path | None = None
 
     @cached_property
     def participants(self) -> pl.DataFrame:
@@ -164,6 +166,7 @@ BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame | int]] = {
     "loaded_extracts": lambda sources: books.loaded_extracts(sources.connection),
     "erasures": lambda sources: books.erasures(sources.connection),
     "exports": _exports,
+    "allocation_changes": lambda sources: allocation_changes(sources.allocations_dir),
 }
 """How each mart is computed; in this order, as later ones read earlier ones.
 

@@ -159,6 +159,7 @@ def _content(connection: duckdb.DuckDBPyConnection) -> str:
         "SELECT sum(hash(start_list)) FROM marts.start_list",
         "SELECT sum(hash(start_list_changes)) FROM marts.start_list_changes",
         "SELECT count(*) FROM marts.exports",
+        "SELECT sum(hash(allocation_changes)) FROM marts.allocation_changes",
         "SELECT event_id FROM marts.events ORDER BY event_id",
         "SELECT feed, agrees FROM ops.comparisons ORDER BY feed",
     ):

@@ -97,6 +97,11 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         *("export_id", "exported_at", "table_name", "race_id", "preset"),
         *("is_changes", "participants"),
     ),
+    "allocation_changes": (
+        *("line", "at", "plan_hash", "step", "action", "state", "event_id", "partner_id"),
+        *("reserved_entry_group_id", "fields", "max_capacity_before", "max_capacity_after"),
+        "error",
+    ),
     "loaded_extracts": (
         *("extract_id", "feed", "partition_key", "partition", "extracted_at"),
         *("records", "rejected"),
