@@ -70,6 +70,7 @@ _MART_DEPENDENCIES: dict[str, list[str]] = {
     "partner_allocations": ["reserved_entry_groups", "partners", "participants"],
     "application_funnel": ["applications", "participants"],
     "registrations_by_day": ["participants"],
+    "allocation_history": ["reserved_entry_groups"],
     "data_issues": ["start_list", "partner_allocations", "participant_answers"],
     "sync_status": [*(feed.entity for feed in CHANGE_FEEDS), "api_totals"],
     "rejected_records": [each.name for each in _TIDY],

@@ -254,6 +254,25 @@ REGISTRATIONS_BY_DAY = Table(
     ),
 )
 
+ALLOCATION_HISTORY = Table(
+    name="allocation_history",
+    layer=Layer.MART,
+    description="How each group's places and claims stood, day by day, as far as it was read.",
+    grain="one row per reserved entry group and day (UTC) on which it was read",
+    key=("reserved_entry_group_id", "day"),
+    columns=(
+        _text("reserved_entry_group_id", "The group; it may be deleted by now."),
+        Column(name="day", type=pl.Date(), description="The day (UTC)."),
+        _EVENT_ID,
+        _text("partner_id", "The partner."),
+        _text("reserved_entry_group_name", "The group's name on that day."),
+        _whole("max_capacity", "Places in the group, as last read on that day."),
+        _whole("used_capacity", "Places that are claimed, as last read on that day."),
+        _whole("claimed_since", "Claims since the row before; null for the first."),
+        _instant("read_at", "When it was last read on that day."),
+    ),
+)
+
 REJECTED_RECORDS = Table(
     name="rejected_records",
     layer=Layer.MART,
@@ -421,6 +440,7 @@ MART_TABLES: tuple[Table, ...] = (
     PARTNER_ALLOCATIONS,
     APPLICATION_FUNNEL,
     REGISTRATIONS_BY_DAY,
+    ALLOCATION_HISTORY,
     REJECTED_RECORDS,
     SCHEMA_DRIFT,
     DATA_ISSUES,

@@ -29,6 +29,7 @@ from ldt_pipeline.tidy import (
     tidy_reserved_entries,
     tidy_tickets,
 )
+from ldt_pipeline.warehouse.allocation_days import GROUPS, note_days
 from ldt_pipeline.warehouse.connection import registered, transaction
 from ldt_pipeline.warehouse.unclean import note_unclean, without_erased
 from ldt_pipeline.warehouse.upsert import upsert
@@ -290,6 +291,8 @@ def _load_batch(connection: duckdb.DuckDBPyConnection, batch: _Batch) -> None:
     note_unclean(connection, table(batch.entity), tidied.tables[batch.entity], batch.unclean)
     partitions = {name: each.partition for name, each in batch.manifests.items()}
     upsert(connection, table(batch.entity), tidied.tables, partitions)
+    if batch.entity == GROUPS:
+        note_days(connection, tidied.tables[GROUPS])
     feeds = {name: each.feed for name, each in batch.manifests.items()}
     if not tidied.rejected.is_empty():
         rejected = tidied.rejected.with_columns(

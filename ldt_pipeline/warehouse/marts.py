@@ -15,12 +15,13 @@ import duckdb
 import polars as pl
 
 from ldt_pipeline import marts
-from ldt_pipeline.erasing.ledger import receipts
 from ldt_pipeline.allocations.changes_table import allocation_changes
+from ldt_pipeline.erasing.ledger import receipts
 from ldt_pipeline.instants import now
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions
 from ldt_pipeline.warehouse import books
+from ldt_pipeline.warehouse.allocation_days import allocation_history
 from ldt_pipeline.warehouse.answers import answers_by_column, unmapped
 from ldt_pipeline.warehouse.connection import registered, transaction
 from ldt_pipeline.warehouse.read import read_table
@@ -159,6 +160,7 @@ BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame | int]] = {
     "partner_allocations": _partner_allocations,
     "application_funnel": _application_funnel,
     "registrations_by_day": lambda sources: marts.registrations_by_day(sources.participants),
+    "allocation_history": lambda sources: allocation_history(sources.connection),
     "data_issues": _data_issues,
     "rejected_records": lambda sources: books.rejected_records(sources.connection),
     "schema_drift": lambda sources: books.schema_drift(sources.connection),

@@ -57,6 +57,12 @@ _OPS_TABLES = {
     ),
     # Of whom the raw store holds more than it may; without an id, of somebody.
     "erasures_due": "entity VARCHAR, id VARCHAR",
+    # Of each group on each day, what was read last: the newest reading of all wins in `tidy`.
+    "group_days": (
+        "reserved_entry_group_id VARCHAR, day DATE, read_at TIMESTAMP WITH TIME ZONE, "
+        "event_id VARCHAR, partner_id VARCHAR, reserved_entry_group_name VARCHAR, "
+        "max_capacity BIGINT, used_capacity BIGINT"
+    ),
     "tombstones": "entity VARCHAR, id VARCHAR, deleted_at TIMESTAMP WITH TIME ZONE",
     "rejections": (
         "feed VARCHAR, entity VARCHAR, record_id VARCHAR, reason VARCHAR, extract_id VARCHAR, "

@@ -83,6 +83,10 @@ NOT_PERSONAL: dict[str, tuple[str, ...]] = {
         *("event_id", "race_id", "race_name", "race_day", "day", "days_to_race"),
         *("registrations", "registrations_that_stand", "registrations_so_far"),
     ),
+    "allocation_history": (
+        *("reserved_entry_group_id", "day", "event_id", "partner_id", "reserved_entry_group_name"),
+        *("max_capacity", "used_capacity", "claimed_since", "read_at"),
+    ),
     "rejected_records": (
         *("feed", "record_id", "reason", "extract_id", "record_number", "extracted_at"),
     ),
