@@ -6,6 +6,8 @@ What doesn't: those commands (`allocations_plan.py`).
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ class _ListingGroup(Command, click.Group):
 
     What comes first decides: the name of a subcommand, or else it is the listing's.
     """
+
+    # Groups stop at the first argument, as options behind it are usually a subcommand's.
+    allow_interspersed_args = True
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Leave everything after a subcommand's name to the subcommand."""
@@ -38,6 +43,42 @@ class _ListingGroup(Command, click.Group):
             return inner.command.invoke(inner)
 
 
+def share_of(text: str) -> float:
+    """Read `50%` or `0.5`.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
+    if found is None:
+        raise ValueError(text)
+    return float(found[1]) / (100 if found[2] else 1)
+
+
+def days_of(text: str) -> int:
+    """Read `30d`, `2w` or `30`, as days.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    found = re.fullmatch(r"(\d{1,6})([dw]?)", text.strip())
+    if found is None:
+        raise ValueError(text)
+    return int(found[1]) * (7 if found[2] == "w" else 1)
+
+
+def _read_by(read: Callable[[str], Any], complaint: str) -> Callable[..., Any]:
+    """Give an option's callback that reads its text, or says what is allowed."""
+
+    def callback(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+        try:
+            return None if value is None else read(value)
+        except ValueError:
+            raise click.BadParameter(f"{value!r} {complaint}.") from None
+
+    return callback
+
+
 @click.group(
     "allocations",
     cls=_ListingGroup,
@@ -47,6 +88,7 @@ class _ListingGroup(Command, click.Group):
     examples=(
         "ldt allocations",
         "ldt allocations 2365756 --format csv --out allocations.csv",
+        "ldt allocations --pace --below 50% --race-within 30d --sort days_to_race",
         "ldt allocations export 2365756 --out allocations.yaml",
         "ldt allocations plan allocations.yaml --out plan.json",
         "ldt allocations apply plan.json",
@@ -54,20 +96,48 @@ class _ListingGroup(Command, click.Group):
     failures="no such event, or nothing is published yet",
 )
 @click.argument("event_id", required=False)
+@click.option(
+    "--below",
+    callback=_read_by(share_of, "is no share: write 50% or 0.5"),
+    metavar="SHARE",
+    help="Only groups of which less than this is claimed, such as 50%.",
+)
+@click.option(
+    "--race-within",
+    callback=_read_by(days_of, "is no number of days: write 30d or 2w"),
+    metavar="DAYS",
+    help="Only events with a race so soon, such as 30d.",
+)
+@click.option(
+    "--sort",
+    metavar="COLUMN",
+    help="Sort by a column, such as utilisation; with a minus in front, the greatest first.",
+)
+@click.option(
+    "--pace",
+    is_flag=True,
+    help="Add claims in the last 7 days, when the group will be full, and days to the race.",
+)
 @FORMAT
 @OUT
-def allocations(event_id: str | None, to_format: str, out: Path | None) -> None:
+def allocations(
+    event_id: str | None,
+    to_format: str,
+    out: Path | None,
+    **wish: Any,
+) -> None:
     """Print or export who got how many reserved places, and how many of them are claimed.
 
     Of one event, or of all. It reads the published file alone: no key is needed, and it works
     while a sync runs. The commands below read and change the account itself.
     """
+    from ldt_pipeline.cli.allocation_lists import Wish, read_listed  # noqa: PLC0415
     from ldt_pipeline.cli.exports import write  # noqa: PLC0415
-    from ldt_pipeline.cli.published import open_published, read_allocations  # noqa: PLC0415
+    from ldt_pipeline.cli.published import open_published  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     with open_published(load_settings().published_path) as connection:
-        rows = read_allocations(connection, event_id)
+        rows = read_listed(connection, Wish(event_id=event_id, **wish))
     write(rows, to_format=to_format, out=out)
 
 

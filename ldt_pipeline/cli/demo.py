@@ -85,10 +85,10 @@ def _use(sandbox: Sandbox, folder: Path) -> None:
 
 def _sync_and_show(settings: Settings, *, is_named: bool) -> None:
     from ldt_pipeline import runner  # noqa: PLC0415
+    from ldt_pipeline.cli.allocation_lists import Wish, read_listed  # noqa: PLC0415
     from ldt_pipeline.cli.published import (  # noqa: PLC0415
         biggest_race,
         open_published,
-        read_allocations,
         read_start_list,
     )
     from ldt_pipeline.cli.sync import run, through_dagster  # noqa: PLC0415
@@ -98,7 +98,7 @@ def _sync_and_show(settings: Settings, *, is_named: bool) -> None:
     with open_published(settings.published_path) as connection:
         race = biggest_race(connection)
         start_list = read_start_list(connection, race[0], race[3]) if race else None
-        allocations = read_allocations(connection, None)
+        allocations = read_listed(connection, Wish())
     if race and start_list:
         _show(f"Start list of {race[1]}, {race[2]}, {race[3]} (race {race[0]})", start_list)
     _show("Partner allocations", allocations)

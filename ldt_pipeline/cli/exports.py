@@ -35,6 +35,11 @@ _USEFUL = {
         *("utilisation", "event_name", "remaining_capacity", "capacity_agrees", "partner_type"),
         *("group_type", "reserved_entry_group_id", "last_claimed_at"),
     ),
+    "allocation_pace": (
+        *("partner_name", "reserved_entry_group_name", "max_capacity", "used_capacity"),
+        *("utilisation", "claims_last_7_days", "projected_full_on", "days_to_race", "event_name"),
+        *("remaining_capacity", "partner_type", "reserved_entry_group_id", "last_claimed_at"),
+    ),
 }
 _SHOWN_AS_PERCENTAGE = "utilisation"
 

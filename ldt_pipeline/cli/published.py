@@ -119,21 +119,14 @@ def start_days(connection: duckdb.DuckDBPyConnection, race_id: str) -> list[dt.d
     return [row[0] for row in rows]
 
 
-def read_allocations(connection: duckdb.DuckDBPyConnection, event_id: str | None) -> Rows:
-    """Give the partner allocations, of one event or of all.
+def require_event(connection: duckdb.DuckDBPyConnection, event_id: str) -> None:
+    """Make sure that an event is in the file.
 
     Raises:
-        CommandError: There is no such event; the text lists those that there are.
+        CommandError: It isn't; the text lists those that are.
     """
-    order = (
-        "event_name NULLS LAST, event_id, partner_name NULLS LAST, reserved_entry_group_name, "
-        "reserved_entry_group_id"
-    )
-    condition, parameters = ("event_id = ?", [event_id]) if event_id is not None else ("true", [])
-    found = _rows(connection, "partner_allocations", condition, parameters, order)
-    if found.rows or event_id is None or _exists(connection, "events", "event_id", event_id):
-        return found
-    raise CommandError(_unknown_event(connection, event_id))
+    if not _exists(connection, "events", "event_id", event_id):
+        raise CommandError(_unknown_event(connection, event_id))
 
 
 def read_sync_status(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

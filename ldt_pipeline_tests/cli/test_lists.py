@@ -105,6 +105,31 @@ def test_allocations_of_all_and_of_one_event(synced: Run) -> None:
     assert list(everything[0]) == list(table("partner_allocations").schema)
 
 
+def test_allocations_filtered_and_sorted(synced: Run) -> None:
+    def listed(*options: str) -> list[dict[str, object]]:
+        return json.loads(synced("allocations", "--format", "json", *options).out)
+
+    everything = listed()
+    low = listed("--below", "50%")
+    shares = [each["utilisation"] for each in everything]
+    assert 0 < len(low) < len(everything)
+    assert len(low) == sum(isinstance(each, float) and each < 0.5 for each in shares)
+    by_places = [each["max_capacity"] for each in listed("--sort", "-max_capacity")]
+    assert by_places == sorted(by_places, reverse=True)
+    paced = listed("--pace")
+    days = [each["days_to_race"] for each in paced]
+    soon = listed("--race-within", "3w", "--pace")
+    assert len(soon) == sum(isinstance(each, int) and each <= 21 for each in days) > 0
+    for each in paced:
+        if each["remaining_capacity"] and each["claims_last_7_days"]:
+            assert each["projected_full_on"] is not None
+        elif each["remaining_capacity"]:
+            assert each["projected_full_on"] is None
+    assert "days_to_race" in synced("allocations", "--pace", COLUMNS="300").out
+    assert "There is no column 'colour'" in synced("allocations", "--sort", "colour").sentence
+    assert synced("allocations", "--below", "half").status == 2
+
+
 def test_unknown_event(synced: Run) -> None:
     ran = synced("allocations", "99")
     assert ran.status == 1
