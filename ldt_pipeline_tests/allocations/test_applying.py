@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ldt_pipeline.allocations.applying import ApplyError
+from ldt_pipeline.allocations.changes_table import allocation_changes
 from ldt_pipeline.allocations.journal import ApplyBusyError, Journal, read_entries
 from ldt_pipeline.allocations.nodes import AllocationsFileError
 from ldt_pipeline.allocations.plan import read_plan, save_plan
@@ -223,6 +224,24 @@ def test_the_journal_holds_every_request_and_nothing_personal(
     assert "Owl" not in text
     assert not is_lax(journal)
     assert not is_lax(journal.parent)
+
+
+def test_the_journal_is_a_table(client: Client, tmp_path: Path, document: dict[str, Any]) -> None:
+    group = of_a_partner(document)["groups"][0]
+    before = group["capacity"]
+    group["capacity"] += 6
+    plan = planned(client, document, tmp_path)
+    applied(client, plan, tmp_path)
+    journal = tmp_path / "journal" / "journal.ndjson"
+    journal.write_bytes(journal.read_bytes() + b"rubbish\n")
+    rows = allocation_changes(journal.parent).rows(named=True)
+    assert [each["line"] for each in rows] == [1, 2, 3]
+    assert [each["state"] for each in rows] == ["sending", "done", None]
+    assert rows[2]["action"] == "unreadable"
+    assert rows[1]["plan_hash"] == plan.hash
+    assert rows[1]["reserved_entry_group_id"] == group["id"]
+    assert (rows[1]["max_capacity_before"], rows[1]["max_capacity_after"]) == (before, before + 6)
+    assert allocation_changes(tmp_path / "nowhere").is_empty()
 
 
 def test_a_torn_line_is_dropped_and_a_damaged_one_stops(
