@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
 
 import msgspec
 
+from ldt_pipeline.allocations.drafts import (
+    Drafts,
+    Partner,
+    difference,
+    external_of,
+    is_id,
+    label_of,
+    text_of,
+)
 from ldt_pipeline.allocations.live import (
     GROUP_FIELDS,
     PARTNER_FIELDS,
@@ -20,59 +27,18 @@ from ldt_pipeline.allocations.live import (
     LiveEvent,
     Record,
     is_as_wanted,
-    merged,
     partner_of,
     used_of,
 )
 from ldt_pipeline.allocations.nodes import AllocationsFileError, Place
 from ldt_pipeline.allocations.notices import totals_of, warnings_of
-from ldt_pipeline.allocations.plan import ACTIONS, Change, Plan, Scope
+from ldt_pipeline.allocations.plan import Plan, Scope
 from ldt_pipeline.allocations.wanted import Wanted, WantedAllocation, WantedGroup, WantedPartner
-from ldt_pipeline.api.catalogue import EXTERNAL_ID_TYPES
 
 _SHOWN_MOST = 10
 
 AlreadySent = Callable[[str, str], bool]
 """Whether a claim link went, or may have gone, to (a group's or partner's id, an address)."""
-
-
-@dataclass(frozen=True)
-class _Partner:
-    """A partner that is there (`id`) or is to be created (`draft`)."""
-
-    id: str | None
-    name: str
-    draft: int | None = None
-
-
-@dataclass
-class _Drafts:
-    """Changes as they are found; they are numbered in the order of doing at the end."""
-
-    changes: list[Change] = field(default_factory=list[Change])
-
-    def add(self, **fields: Any) -> int:
-        self.changes.append(Change(number=len(self.changes), **fields))
-        return len(self.changes) - 1
-
-    def in_order(self) -> tuple[tuple[Change, ...], dict[int, int]]:
-        """Give them numbered from 1 by kind, creations first, and those numbers by draft."""
-        ordered = sorted(self.changes, key=lambda each: ACTIONS.index(each.action))
-        numbers = {each.number: place for place, each in enumerate(ordered, start=1)}
-
-        def moved(step: int | None) -> int | None:
-            return None if step is None else numbers[step]
-
-        changes = tuple(
-            msgspec.structs.replace(
-                each,
-                number=numbers[each.number],
-                partner_step=moved(each.partner_step),
-                group_step=moved(each.group_step),
-            )
-            for each in ordered
-        )
-        return changes, numbers
 
 
 def make_plan(
@@ -105,10 +71,10 @@ class _Planner:
         self._already_sent = already_sent
         self._wrong: list[str] = []
         self._notices: list[str] = []
-        self._drafts = _Drafts()
+        self._drafts = Drafts()
         self._scopes: list[tuple[Scope, int | None]] = []
         self._touched: dict[str, Record] = {}
-        self._resolved: dict[str, _Partner | None] = {}
+        self._resolved: dict[str, Partner | None] = {}
 
     def plan(self, base_url: str, now: dt.datetime) -> Plan:
         for partner in self._wanted.partners:
@@ -153,7 +119,7 @@ class _Planner:
                     else f"{wish.place}: the type of partner {found.id} differs from the file, and "
                     "the API can't change it: do it in the dashboard."
                 )
-        before, body = _difference(
+        before, body = difference(
             live, {k: v for k, v in wish.fields.items() if k not in ("type", "contacts")}
         )
         self._touched[found.id] = {name: live.get(name) for name in PARTNER_FIELDS}
@@ -169,7 +135,7 @@ class _Planner:
 
     def _create_partner(self, wish: WantedPartner) -> None:
         missing = [name for name in ("name", "contacts") if name not in wish.fields]
-        if _is_id(wish.reference) or _external(wish.reference) or missing:
+        if is_id(wish.reference) or external_of(wish.reference) or missing:
             needs = f"; to create it, it needs {' and '.join(missing)}" if missing else ""
             self._wrong.append(
                 f"{wish.place}: there is no partner {wish.reference!r}{needs}."
@@ -187,15 +153,15 @@ class _Planner:
             self._resolved[wish.reference] = None
             return
         draft = self._drafts.add(action="create_partner", label=name, body=wish.fields)
-        created = _Partner(None, name, draft)
+        created = Partner(None, name, draft)
         self._resolved[wish.reference] = self._resolved[name] = created
         self._links(wish.claim_links, created, label=name)
 
-    def _find(self, reference: str, place: Place) -> _Partner | None:
+    def _find(self, reference: str, place: Place) -> Partner | None:
         """Give a partner that is there or planned; None, and why in `_wrong` if it is ambiguous."""
         if reference in self._resolved:
             return self._resolved[reference]
-        external = _external(reference)
+        external = external_of(reference)
         if reference in self._live.partners:
             ids = [reference]
         elif external:
@@ -203,7 +169,7 @@ class _Planner:
             ids = [
                 partner_id
                 for partner_id, each in self._live.partners.items()
-                if _text(each.get("externalIds"), kind) == value
+                if text_of(each.get("externalIds"), kind) == value
             ]
         else:
             ids = [
@@ -220,7 +186,7 @@ class _Planner:
             return None
         if not ids:
             return None
-        found = _Partner(ids[0], str(self._live.partners[ids[0]].get("name") or ids[0]))
+        found = Partner(ids[0], str(self._live.partners[ids[0]].get("name") or ids[0]))
         self._resolved[reference] = found
         return found
 
@@ -264,7 +230,7 @@ class _Planner:
             seen[key] = wish.place
             self._plan_scope(wish, event, partner, claimed_ids)
 
-    def _partner_of(self, wish: WantedAllocation) -> _Partner | None:
+    def _partner_of(self, wish: WantedAllocation) -> Partner | None:
         if wish.partner is None:
             return None
         found = self._find(wish.partner, wish.place)
@@ -279,7 +245,7 @@ class _Planner:
         self,
         wish: WantedAllocation,
         event: LiveEvent,
-        partner: _Partner | None,
+        partner: Partner | None,
         claimed_ids: dict[tuple[str, str | None], Place],
     ) -> None:
         is_new = partner is not None and partner.id is None
@@ -311,7 +277,7 @@ class _Planner:
             if group_id not in kept:
                 self._drafts.add(
                     action="delete_group",
-                    label=_label(partner, str(each.get("name") or group_id)),
+                    label=label_of(partner, str(each.get("name") or group_id)),
                     event_id=wish.event_id,
                     partner_id=partner_id,
                     group_id=group_id,
@@ -368,7 +334,7 @@ class _Planner:
         group_id: str,
         live: Record,
         wish: WantedAllocation,
-        partner: _Partner | None,
+        partner: Partner | None,
     ) -> None:
         fields = dict(group.fields)
         kind = fields.pop("type", None)
@@ -377,8 +343,8 @@ class _Planner:
                 f"{group.place}: the type of group {group_id} is {live.get('type')}, and the API "
                 "can't change it. Give the new group another name and take this one out."
             )
-        before, body = _difference(live, fields)
-        label = _label(partner, group.name)
+        before, body = difference(live, fields)
+        label = label_of(partner, group.name)
         if body:
             self._drafts.add(
                 action="update_group",
@@ -400,7 +366,7 @@ class _Planner:
         )
 
     def _create_group(
-        self, group: WantedGroup, wish: WantedAllocation, partner: _Partner | None
+        self, group: WantedGroup, wish: WantedAllocation, partner: Partner | None
     ) -> None:
         needed = {"maxCapacity": "capacity", "tickets": "tickets", "type": "type"}
         missing = [shown for name, shown in needed.items() if name not in group.fields]
@@ -410,7 +376,7 @@ class _Planner:
                 f"{', '.join(missing)}."
             )
             return
-        label = _label(partner, group.name)
+        label = label_of(partner, group.name)
         draft = self._drafts.add(
             action="create_group",
             label=label,
@@ -431,7 +397,7 @@ class _Planner:
     def _links(
         self,
         addresses: tuple[str, ...],
-        partner: _Partner | None,
+        partner: Partner | None,
         *,
         label: str,
         event_id: str | None = None,
@@ -460,32 +426,3 @@ class _Planner:
                 group_step=group_draft,
                 body={"emailAddress": address},
             )
-
-
-def _difference(live: Record, fields: dict[str, Any]) -> tuple[Record, Record]:
-    """Give the fields that differ, as they are and as they are to be sent."""
-    changed = [
-        name for name, value in fields.items() if not is_as_wanted(name, live.get(name), value)
-    ]
-    return (
-        {name: live.get(name) for name in changed},
-        {name: merged(name, live.get(name), fields[name]) for name in changed},
-    )
-
-
-def _label(partner: _Partner | None, group: str) -> str:
-    return f"{partner.name if partner else 'the organiser'} / {group}"
-
-
-def _text(value: Any, key: str) -> str:
-    members = cast("Record", value) if isinstance(value, dict) else {}
-    return str(members.get(key) or "")
-
-
-def _is_id(reference: str) -> bool:
-    return reference.startswith("p_")
-
-
-def _external(reference: str) -> tuple[str, str] | None:
-    kind, colon, value = reference.partition(":")
-    return (kind, value.strip()) if colon and kind in EXTERNAL_ID_TYPES else None

@@ -1,0 +1,88 @@
+"""The pieces of a plan in the making: partners as they are referred to, and changes as they are found.
+
+What belongs here: what `planning.py` works with. What doesn't: deciding anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import msgspec
+
+from ldt_pipeline.allocations.live import Record, is_as_wanted, merged
+from ldt_pipeline.allocations.plan import ACTIONS, Change
+from ldt_pipeline.api.catalogue import EXTERNAL_ID_TYPES
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A partner that is there (`id`) or is to be created (`draft`)."""
+
+    id: str | None
+    name: str
+    draft: int | None = None
+
+
+@dataclass
+class Drafts:
+    """Changes as they are found; they are numbered in the order of doing at the end."""
+
+    changes: list[Change] = field(default_factory=list[Change])
+
+    def add(self, **fields: Any) -> int:
+        """Add a change, and give its number as a draft."""
+        self.changes.append(Change(number=len(self.changes), **fields))
+        return len(self.changes) - 1
+
+    def in_order(self) -> tuple[tuple[Change, ...], dict[int, int]]:
+        """Give them numbered from 1 by kind, creations first, and those numbers by draft."""
+        ordered = sorted(self.changes, key=lambda each: ACTIONS.index(each.action))
+        numbers = {each.number: place for place, each in enumerate(ordered, start=1)}
+
+        def moved(step: int | None) -> int | None:
+            return None if step is None else numbers[step]
+
+        changes = tuple(
+            msgspec.structs.replace(
+                each,
+                number=numbers[each.number],
+                partner_step=moved(each.partner_step),
+                group_step=moved(each.group_step),
+            )
+            for each in ordered
+        )
+        return changes, numbers
+
+
+def difference(live: Record, fields: dict[str, Any]) -> tuple[Record, Record]:
+    """Give the fields that differ, as they are and as they are to be sent."""
+    changed = [
+        name for name, value in fields.items() if not is_as_wanted(name, live.get(name), value)
+    ]
+    return (
+        {name: live.get(name) for name in changed},
+        {name: merged(name, live.get(name), fields[name]) for name in changed},
+    )
+
+
+def label_of(partner: Partner | None, group: str) -> str:
+    """Give what a group is called in a plan."""
+    return f"{partner.name if partner else 'the organiser'} / {group}"
+
+
+def text_of(value: Any, key: str) -> str:
+    """Give a member of a mapping as text; none where there is none."""
+    members = cast("Record", value) if isinstance(value, dict) else {}
+    return str(members.get(key) or "")
+
+
+def is_id(reference: str) -> bool:
+    """Whether a reference is an id at Let's Do This."""
+    return reference.startswith("p_")
+
+
+def external_of(reference: str) -> tuple[str, str] | None:
+    """Give the kind and the value of a reference by an id elsewhere."""
+    kind, colon, value = reference.partition(":")
+    return (kind, value.strip()) if colon and kind in EXTERNAL_ID_TYPES else None
