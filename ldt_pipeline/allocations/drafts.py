@@ -10,9 +10,13 @@ from typing import Any, cast
 
 import msgspec
 
-from ldt_pipeline.allocations.live import Record, is_as_wanted, merged
+from ldt_pipeline.allocations.live import Live, LiveEvent, Record, is_as_wanted, merged
 from ldt_pipeline.allocations.plan import ACTIONS, Change
+from ldt_pipeline.allocations.wanted import WantedGroup
 from ldt_pipeline.api.catalogue import EXTERNAL_ID_TYPES
+
+SHOWN_MOST = 10
+"""How many of those that there are an error lists."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +90,33 @@ def external_of(reference: str) -> tuple[str, str] | None:
     """Give the kind and the value of a reference by an id elsewhere."""
     kind, colon, value = reference.partition(":")
     return (kind, value.strip()) if colon and kind in EXTERNAL_ID_TYPES else None
+
+
+def alike(live: Live, reference: str) -> str:
+    """Give a sentence that names partners with a name like it; none where there are none."""
+    folded = reference.casefold().split()[0] if reference.split() else ""
+    names = sorted(
+        str(each.get("name"))
+        for each in live.partners.values()
+        if folded and folded in str(each.get("name")).casefold()
+    )
+    return f" Those with a name like it: {', '.join(names[:SHOWN_MOST])}." if names else ""
+
+
+def ticket_problems(group: WantedGroup, event_id: str, event: LiveEvent) -> list[str]:
+    """Give a sentence where a group names tickets that the event doesn't have."""
+    unknown = [
+        each["ticketId"]
+        for each in group.fields.get("tickets", [])
+        if each["ticketId"] not in event.tickets
+    ]
+    if not unknown:
+        return []
+    known = [
+        f"{ticket_id} ({each.get('title') or 'no title'})"
+        for ticket_id, each in list(event.tickets.items())[:SHOWN_MOST]
+    ]
+    return [
+        f"{group.place}: event {event_id} has no ticket {', '.join(unknown)}; it has "
+        f"{', '.join(known) or 'none'}."
+    ]

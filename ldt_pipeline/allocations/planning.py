@@ -12,13 +12,16 @@ from collections.abc import Callable
 import msgspec
 
 from ldt_pipeline.allocations.drafts import (
+    SHOWN_MOST,
     Drafts,
     Partner,
+    alike,
     difference,
     external_of,
     is_id,
     label_of,
     text_of,
+    ticket_problems,
 )
 from ldt_pipeline.allocations.live import (
     GROUP_FIELDS,
@@ -34,8 +37,6 @@ from ldt_pipeline.allocations.nodes import AllocationsFileError, Place
 from ldt_pipeline.allocations.notices import totals_of, warnings_of
 from ldt_pipeline.allocations.plan import Plan, Scope
 from ldt_pipeline.allocations.wanted import Wanted, WantedAllocation, WantedGroup, WantedPartner
-
-_SHOWN_MOST = 10
 
 AlreadySent = Callable[[str, str], bool]
 """Whether a claim link went, or may have gone, to (a group's or partner's id, an address)."""
@@ -113,11 +114,8 @@ class _Planner:
         for name in ("type", "contacts"):
             if name in wish.fields and not is_as_wanted(name, live.get(name), wish.fields[name]):
                 self._notices.append(
-                    f"{wish.place}: the {name} of partner {found.id} differ from the file, and the "
-                    "API can't change them: do it in the dashboard."
-                    if name == "contacts"
-                    else f"{wish.place}: the type of partner {found.id} differs from the file, and "
-                    "the API can't change it: do it in the dashboard."
+                    f"{wish.place}: `{name}` of partner {found.id} is not as in the file, and the "
+                    "API can't change it: do that in the dashboard."
                 )
         before, body = difference(
             live, {k: v for k, v in wish.fields.items() if k not in ("type", "contacts")}
@@ -139,7 +137,7 @@ class _Planner:
             needs = f"; to create it, it needs {' and '.join(missing)}" if missing else ""
             self._wrong.append(
                 f"{wish.place}: there is no partner {wish.reference!r}{needs}."
-                f"{self._alike(wish.reference)}"
+                f"{alike(self._live, wish.reference)}"
             )
             self._resolved[wish.reference] = None
             return
@@ -178,7 +176,7 @@ class _Planner:
                 if each.get("name") == reference
             ]
         if len(ids) > 1:
-            listed = ", ".join(ids[:_SHOWN_MOST])
+            listed = ", ".join(ids[:SHOWN_MOST])
             self._wrong.append(
                 f"{place}: {len(ids)} partners are called {reference!r}; name one by its id: {listed}."
             )
@@ -189,15 +187,6 @@ class _Planner:
         found = Partner(ids[0], str(self._live.partners[ids[0]].get("name") or ids[0]))
         self._resolved[reference] = found
         return found
-
-    def _alike(self, reference: str) -> str:
-        folded = reference.casefold().split()[0] if reference.split() else ""
-        names = sorted(
-            str(each.get("name"))
-            for each in self._live.partners.values()
-            if folded and folded in str(each.get("name")).casefold()
-        )
-        return f" Those with a name like it: {', '.join(names[:_SHOWN_MOST])}." if names else ""
 
     # Groups
 
@@ -237,7 +226,7 @@ class _Planner:
         if found is None and wish.partner not in self._resolved:
             self._wrong.append(
                 f"{wish.place}: there is no partner {wish.partner!r}; to create it, add it under "
-                f"`partners` with its contacts.{self._alike(wish.partner)}"
+                f"`partners` with its contacts.{alike(self._live, wish.partner)}"
             )
         return found
 
@@ -266,7 +255,7 @@ class _Planner:
         self._scopes.append((scope, partner.draft if partner else None))
         kept: set[str] = set()
         for group in wish.groups:
-            self._check_tickets(group, wish.event_id, event)
+            self._wrong += ticket_problems(group, wish.event_id, event)
             group_id = self._match(group, there, claimed_ids, wish.event_id)
             if group_id is not None:
                 kept.add(group_id)
@@ -311,22 +300,6 @@ class _Planner:
                 f"{', '.join(ids)}."
             )
         return ids[0] if ids else None
-
-    def _check_tickets(self, group: WantedGroup, event_id: str, event: LiveEvent) -> None:
-        unknown = [
-            each["ticketId"]
-            for each in group.fields.get("tickets", [])
-            if each["ticketId"] not in event.tickets
-        ]
-        if unknown:
-            known = [
-                f"{ticket_id} ({each.get('title') or 'no title'})"
-                for ticket_id, each in list(event.tickets.items())[:_SHOWN_MOST]
-            ]
-            self._wrong.append(
-                f"{group.place}: event {event_id} has no ticket {', '.join(unknown)}; it has "
-                f"{', '.join(known) or 'none'}."
-            )
 
     def _update_group(
         self,
