@@ -18,7 +18,6 @@ from ldt_pipeline.cli.command import Command, CommandError
 
 if TYPE_CHECKING:
     from ldt_pipeline.allocations.plan import Change, Plan
-    from ldt_pipeline.api.client import Client
     from ldt_pipeline.settings import Settings
 
 _FILE = click.Path(path_type=Path)
@@ -55,11 +54,12 @@ def export(event_id: str | None, to_format: str, out: Path | None) -> None:
     from ldt_pipeline.allocations.exporting import document_of, yaml_text  # noqa: PLC0415
     from ldt_pipeline.allocations.live import read_live  # noqa: PLC0415
     from ldt_pipeline.allocations.tabular import csv_text  # noqa: PLC0415
+    from ldt_pipeline.connecting import connect  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     event_ids = [event_id] if event_id is not None else _known_events(settings)
-    with _client(settings) as client:
+    with connect(settings) as client:
         live = read_live(client, event_ids)
     unknown = [each for each in event_ids if each not in live.events]
     if event_id is not None and unknown:
@@ -103,13 +103,14 @@ def plan(file: Path, out: Path | None, detailed_exitcode: bool) -> None:
     from ldt_pipeline.allocations.planning import make_plan  # noqa: PLC0415
     from ldt_pipeline.allocations.wanted import read_wanted  # noqa: PLC0415
     from ldt_pipeline.cli.plan_text import plan_lines  # noqa: PLC0415
+    from ldt_pipeline.connecting import connect  # noqa: PLC0415
     from ldt_pipeline.instants import now  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     with _explaining_file():
         wanted = read_wanted(file.expanduser())
-        with _client(settings) as client:
+        with connect(settings) as client:
             made = make_plan(
                 wanted,
                 read_live(client, wanted.event_ids),
@@ -157,6 +158,7 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
     from ldt_pipeline.allocations.applying import apply_plan  # noqa: PLC0415
     from ldt_pipeline.allocations.plan import read_plan  # noqa: PLC0415
     from ldt_pipeline.cli.plan_text import applied_lines  # noqa: PLC0415
+    from ldt_pipeline.connecting import connect  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
@@ -164,7 +166,7 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
     deletions = made.count("delete_group")
     if deletions and not yes:
         _ask(deletions)
-    with _client(settings) as client, _progress(made) as progress:
+    with connect(settings) as client, _progress(made) as progress:
         applied = apply_plan(
             client,
             made,
@@ -205,18 +207,6 @@ def _known_events(settings: Settings) -> list[str]:
             "`ldt sync` first."
         )
     return list(dict.fromkeys(found))
-
-
-def _client(settings: Settings) -> Client:
-    from ldt_pipeline.api.client import Client  # noqa: PLC0415
-
-    return Client(
-        base_url=settings.api_base_url,
-        api_key=settings.require_api_key(),
-        max_in_flight=settings.max_concurrency,
-        retries=settings.request_retries,
-        read_seconds=settings.request_timeout_seconds,
-    )
 
 
 @contextmanager

@@ -79,17 +79,12 @@ def application(application_id: str, as_json: bool) -> None:
 def _show(
     operation: Operation, record_id: str, parameters: dict[str, str], *, as_json: bool
 ) -> None:
-    from ldt_pipeline.api.client import Client  # noqa: PLC0415
     from ldt_pipeline.api.errors import NotFoundError  # noqa: PLC0415
+    from ldt_pipeline.connecting import connect  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
-    with Client(
-        base_url=settings.api_base_url,
-        api_key=settings.require_api_key(),
-        retries=settings.request_retries,
-        read_seconds=settings.request_timeout_seconds,
-    ) as client:
+    with connect(settings) as client:
         try:
             body = client.get_record(operation, record_id=record_id, parameters=parameters)
         except NotFoundError:

@@ -10,6 +10,7 @@ library might have quoted a value.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import sqlite3
@@ -142,7 +143,9 @@ def _contents(path: Path) -> Iterator[bytes]:
     """Give a file's bytes, and those of what is packed in it."""
     content = path.read_bytes()
     yield content
-    if content.startswith(b"PK"):
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield content.decode("utf-16", "replace").encode()
+    elif content.startswith(b"PK"):
         with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 yield archive.read(name)
