@@ -66,7 +66,6 @@ def test_damage_in_what_is_loaded_is_found_by_a_whole_sync(synced, account) -> N
     feeds = ["participants", "partners", "tickets"]
     for feed in feeds:
         cut(extracts(feed)[0])
-    assert run_sync(synced).was_quiet, "nothing reads them"
     sync(load_settings(), defs, synced, print, whole=True)
     assert sorted(each.feed for each in all_set_aside(store)) == feeds
     assert waiting(store) == []

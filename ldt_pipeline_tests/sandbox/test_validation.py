@@ -106,8 +106,10 @@ def test_every_operation_refuses_what_it_does_not_list(client: Client) -> None:
         "/partners/{id}": account.partner_ids()[0],
         "/reserved-entries/{id}": account.group_ids()[0],
     }
-    everything = {parameter.name for operation in OPERATIONS for parameter in operation.parameters}
-    for operation in OPERATIONS:
+    reads = [operation for operation in OPERATIONS if operation.method == "GET"]
+    assert len(reads) > 10
+    everything = {parameter.name for operation in reads for parameter in operation.parameters}
+    for operation in reads:
         path = operation.path.replace("{id}", identifiers.get(operation.path, event_id))
         client.json(path)
         listed = {parameter.name for parameter in operation.parameters}
