@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -129,11 +130,14 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         while True:
             try:
-                family = [self._process, *self._process.children(recursive=True)]
-                size = sum(each.memory_info().rss for each in family)
-                times = [each.cpu_times() for each in family]
+                size, times = self._process.memory_info().rss, [self._process.cpu_times()]
+                children = self._process.children(recursive=True)
             except psutil.Error:
                 return
+            for child in children:
+                # Some live for a moment only, such as those that collect what a step prints.
+                with suppress(psutil.Error):
+                    size, times = size + child.memory_info().rss, [*times, child.cpu_times()]
             self.peak = max(self.peak, size)
             used = sum(each.user + each.system for each in times)
             self.cpu_seconds = max(self.cpu_seconds, used + times[0].children_user)
