@@ -22,8 +22,10 @@ $(READY): requirements.lock pyproject.toml
 demo: setup ## From nothing to a start list and allocations, on the embedded sandbox
 	$(BIN)/ldt demo
 
+# In the order of folders: by the number of tests, modules with a few long ones would come last, and
+# one process would wait for the other.
 test: setup ## Run all tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 dev: setup ## Open the Dagster UI on http://localhost:3000
 	$(BIN)/dg dev
