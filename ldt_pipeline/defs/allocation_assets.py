@@ -8,6 +8,7 @@ from pydantic import Field
 from ldt_pipeline.allocations.agreed import approved_plan, diff_markdown, plan_agreed
 from ldt_pipeline.allocations.applying import apply_plan
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
+from ldt_pipeline.defs.raw_assets import API_POOL
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 
 GROUP = "allocations"
@@ -44,7 +45,7 @@ class ApplyConfig(dg.Config):
     ),
     owners=list(OWNERS),
     kinds={"json"},
-    pool="api",
+    pool=API_POOL,
     check_specs=[
         dg.AssetCheckSpec(
             name=AS_AGREED,
@@ -100,7 +101,7 @@ def allocation_plan(
     deps=[PLAN],
     owners=list(OWNERS),
     kinds={"json"},
-    pool="api",
+    pool=API_POOL,
     metadata={"dagster/table_name": "allocations.journal", "dagster/column_schema": _CHANGES},
 )
 def applied_allocations(

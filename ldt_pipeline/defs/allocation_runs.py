@@ -9,6 +9,7 @@ from ldt_pipeline.allocations.nodes import AllocationsFileError
 from ldt_pipeline.defs.allocation_assets import APPLIED, PLAN
 from ldt_pipeline.defs.jobs import JOBS, READ_EVENTS
 from ldt_pipeline.defs.partitions import EVENT_KEYS, EVENTS, contiguous_ranges, key_of
+from ldt_pipeline.defs.sensors import range_tags
 from ldt_pipeline.settings import load_settings
 
 plan_allocations = dg.define_asset_job(
@@ -67,10 +68,7 @@ def read_after_apply(
             dg.RunRequest(
                 job_name=READ_EVENTS,
                 run_key=f"{context.dagster_run.run_id}/{first}",
-                tags={
-                    "dagster/asset_partition_range_start": first,
-                    "dagster/asset_partition_range_end": last,
-                },
+                tags=range_tags(first, last),
             )
             for first, last in ranges
         ],

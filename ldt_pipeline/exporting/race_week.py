@@ -6,6 +6,7 @@ What belongs here: the rhythm of race week, names of files. What doesn't: Dagste
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -105,7 +106,7 @@ def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[E
         for day in sorted({each.starts_at.astimezone(dt.UTC).date() for each in starts}):
             rows = listed(connection, race_id, day)
             for preset in presets:
-                name = _UNFIT_FOR_A_NAME.sub("_", f"{race_id}-{day}-{preset.name}").lstrip(".")
+                name = f"{_file_name(race_id)}-{day}-{_file_name(preset.name)}"
                 done.append(
                     export(
                         connection,
@@ -118,6 +119,12 @@ def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[E
                     )
                 )
     return done
+
+
+def _file_name(text: str) -> str:
+    """Give a text as a part of a file's name; what had to be changed is told apart by a digest."""
+    name = _UNFIT_FOR_A_NAME.sub("_", text).lstrip(".")
+    return name if name == text else f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _list_table(connection: duckdb.DuckDBPyConnection) -> str:

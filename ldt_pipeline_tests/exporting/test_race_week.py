@@ -14,7 +14,13 @@ import pytest
 from ldt_pipeline.defs.export_assets import race_exports, race_week_exports
 from ldt_pipeline.defs.partitions import RACE_KEYS
 from ldt_pipeline.defs.resources import Storage
-from ldt_pipeline.exporting.race_week import NoPeopleError, due_races, export_race, is_due
+from ldt_pipeline.exporting.race_week import (
+    NoPeopleError,
+    _file_name,
+    due_races,
+    export_race,
+    is_due,
+)
 from ldt_pipeline.instants import now
 from ldt_pipeline.settings import Settings, load_settings
 from ldt_pipeline.tables import table
@@ -103,3 +109,10 @@ def test_the_schedule_asks_and_the_asset_writes(tmp_path: Path) -> None:
     metadata = ran.asset_materializations_for_node("race_exports")[0].metadata
     assert metadata["dagster/partition_row_count"].value == 2
     assert "Lee" not in repr(metadata)
+
+
+def test_odd_race_ids_do_not_share_a_file() -> None:
+    names = {_file_name(each) for each in ("a/b", "a_b", "a\\b", ".a_b", "..", "../a")}
+    assert len(names) == 6
+    assert not any(set("/\\") & set(each) or each.startswith(".") for each in names)
+    assert _file_name("3517810009") == "3517810009"
