@@ -19,6 +19,7 @@ from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
@@ -87,9 +88,15 @@ class HomeStorage(DagsterSqliteStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         # Dagster makes its files without a lock: two first commands at once stumble over each other.
         with FileLock(Path(base_dir) / "making.lock", mode=0o600):
-            super().__init__(base_dir, inst_data)
+            # Not Dagster's own: it would open its three storages, and each reads all migrations.
+            super(DagsterSqliteStorage, self).__init__()
+            self.base_dir = base_dir
+            self._inst_data = inst_data
             self._run_storage = HomeRuns.from_local(str(Path(base_dir) / "history"))
             self._event_log_storage = HomeEvents(base_dir)
+            self._schedule_storage = SqliteScheduleStorage.from_local(
+                str(Path(base_dir) / "schedules")
+            )
 
     @classmethod
     def config_type(cls) -> Mapping[str, Any]:
