@@ -158,6 +158,7 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
     from ldt_pipeline.allocations.applying import apply_plan  # noqa: PLC0415
     from ldt_pipeline.allocations.plan import read_plan  # noqa: PLC0415
     from ldt_pipeline.cli.plan_text import applied_lines  # noqa: PLC0415
+    from ldt_pipeline.cli.text import counted  # noqa: PLC0415
     from ldt_pipeline.connecting import connect  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
@@ -176,6 +177,12 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
         )
     for line in applied_lines(applied):
         click.echo(line)
+    events = len({each.event_id for each in made.changes if each.event_id})
+    if events:
+        click.echo(
+            f"`ldt sync` reads the groups of {counted(events, 'event')} again and publishes them; a "
+            "pipeline that runs does so by itself."
+        )
     if applied.unclear_links:
         steps = ", ".join(map(str, applied.unclear_links))
         raise CommandError(
