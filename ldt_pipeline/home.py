@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
@@ -50,6 +50,12 @@ INSTANCE_CONFIG: dict[str, Any] = {
 }
 """What `dagster.yaml` says too, for commands that don't start in its folder."""
 
+_PRINTED_ONLY: dict[str, Any] = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+    "config": {},
+}
+
 
 def home_folder() -> Path:
     """Give the folder of Dagster's own records."""
@@ -72,13 +78,17 @@ def records_folder() -> Path:
 def open_instance() -> DagsterInstance:
     """Open Dagster's instance: the one of DAGSTER_HOME where it is set, else the one of the data.
 
-    Close it with `dispose`, or use it as a context manager.
+    Close it with `dispose`, or use it as a context manager. What runs in this process prints is not
+    kept in a file: it stands in the terminal. (Dagster would start four processes for each run to
+    have it in both, and a progress bar would come a second late.)
     """
     if os.environ.get("DAGSTER_HOME"):
         keep_data_private(load_settings())
         return DagsterInstance.get()
     return DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(make_home()), overrides=cast("Any", INSTANCE_CONFIG))
+        InstanceRef.from_dir(
+            str(make_home()), overrides={**INSTANCE_CONFIG, "compute_logs": _PRINTED_ONLY}
+        )
     )
 
 
