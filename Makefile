@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev lint format types check docs bench bench-faults lock clean
+.PHONY: help setup demo test dev lint format types check docs bench bench-peers bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,7 +46,10 @@ docs: setup ## Write the parts of docs/ that follow from the code
 	$(BIN)/python -m ldt_pipeline.tables.document docs/tables.md
 
 bench: setup ## Measure a first load of 100,000 participants
-	$(BIN)/python benchmarks/first_load.py
+	$(BIN)/python -m benchmarks.first_load
+
+bench-peers: setup ## Load the same people with dlt and with `ldt sync`, in turn
+	$(BIN)/python -m benchmarks.peers $(PEERS)
 
 bench-faults: setup ## Break network, API, disk and processes for hours, and compare what is published
 	$(BIN)/python -m benchmarks.faults $(FAULTS)

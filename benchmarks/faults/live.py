@@ -56,10 +56,14 @@ def run_folder(chances: random.Random, folder: Path, runs: int, *, where: str) -
 
 
 def _offences_of_failure(place: Place, before: Tables, tally: Tally) -> list[str]:
-    """A sync that failed may have erased somebody before; all else is as it was."""
+    """A sync that failed may have erased somebody before; all else is as it was.
+
+    Not only whoever was redacted since: an earlier sync may have published a redaction, and died or
+    failed before it erased what else there was.
+    """
     found = published(place.published)
-    erased = redacted(found) - redacted(before) if before else set[str]()
-    if not erased:
+    erased = redacted(found)
+    if not before or not erased:
         return ["a sync failed and yet the published file changed"]
     tally.note_erasure()
     return beyond_erasure(found, before, erased)
