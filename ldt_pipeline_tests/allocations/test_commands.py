@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ldt_pipeline.allocations.checking import schema
 from ldt_pipeline.sandbox import Faults, Sandbox, SandboxAccount
 from ldt_pipeline_tests.cli.conftest import LDT, Ran, clean_environment, run_ldt
 
@@ -84,6 +85,8 @@ def test_the_walk_through_of_the_docs(
         assert ran.status == 0, (command, ran.err)
         assert "ada@" not in ran.out
         seen.append((command, ran))
+    beside = json.loads((tmp_path / "allocations.schema.json").read_text())
+    assert beside == schema()
     assert "Nothing is to change" in seen[2][1].out
     assert "Plan: 2 to create, 1 to update, 0 to delete, 1 claim link to send." in seen[4][1].out
     assert "a…@owls.example.org" in seen[4][1].out
