@@ -13,7 +13,7 @@ from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import NotFoundError
 from ldt_pipeline.feeds.catalogue import Feed
 from ldt_pipeline.instants import now
-from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw import Manifest, NotFound, RawStore
 from ldt_pipeline.raw.extract_files import partition_folder
 from ldt_pipeline.raw.quarantine import note_read_again, waiting
 
@@ -21,7 +21,7 @@ from ldt_pipeline.raw.quarantine import note_read_again, waiting
 def fetch_snapshots(
     client: Client, store: RawStore, feed: Feed, event_ids: Sequence[str]
 ) -> dict[str, Manifest | None]:
-    """Read the list of many events, several at once.
+    """Read the list of many events, several at once; None for one that the API knows no longer.
 
     Raises:
         ApiError: One could not be read; those that could are kept.
@@ -30,8 +30,15 @@ def fetch_snapshots(
     def fetch(event_id: str) -> Manifest | None:
         return fetch_snapshot(client, store, feed, event_id)
 
+    asked_at = now()
     with ThreadPoolExecutor(max_workers=client.max_in_flight) as threads:
-        return dict(zip(event_ids, threads.map(fetch, event_ids), strict=True))
+        snapshots = dict(zip(event_ids, threads.map(fetch, event_ids), strict=True))
+    before = store.not_found(feed.name)
+    kept = {each: at for each, at in before.asked_at.items() if snapshots.get(each) is None}
+    after = kept | {each: asked_at for each, found in snapshots.items() if found is None}
+    if after != before.asked_at:
+        store.write_not_found(NotFound(feed=feed.name, asked_at=after))
+    return snapshots
 
 
 def fetch_snapshot(client: Client, store: RawStore, feed: Feed, event_id: str) -> Manifest | None:

@@ -7,7 +7,15 @@ what a record means.
 """
 
 from ldt_pipeline.raw.extract_files import ExtractWriter
-from ldt_pipeline.raw.manifests import DELETIONS, ERASURES, ListTotal, Manifest, Part, Walk
+from ldt_pipeline.raw.manifests import (
+    DELETIONS,
+    ERASURES,
+    ListTotal,
+    Manifest,
+    NotFound,
+    Part,
+    Walk,
+)
 from ldt_pipeline.raw.store import RawStore
 
 __all__ = [
@@ -16,6 +24,7 @@ __all__ = [
     "ExtractWriter",
     "ListTotal",
     "Manifest",
+    "NotFound",
     "Part",
     "RawStore",
     "Walk",

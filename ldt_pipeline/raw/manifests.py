@@ -73,6 +73,17 @@ class ListTotal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     asked_at: dt.datetime
 
 
+class NotFound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the API last answered 404 for a list that was read before, by partition.
+
+    The list stays as it was; that it was asked for is known, so that it isn't asked for all the time.
+    """
+
+    format: int = FORMAT
+    feed: str
+    asked_at: dict[str, dt.datetime]
+
+
 class Walk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A walk of a list by `updatedAt` that was proved complete."""
 

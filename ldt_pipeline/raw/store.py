@@ -34,13 +34,14 @@ from ldt_pipeline.raw.extract_files import (
 )
 from ldt_pipeline.raw.files import write_durably
 from ldt_pipeline.raw.generations import base_of, newest_generations, next_generation
-from ldt_pipeline.raw.manifests import ListTotal, Manifest, Part, Walk
+from ldt_pipeline.raw.manifests import ListTotal, Manifest, NotFound, Part, Walk
 
 PACK_SUFFIX = "-pack"
 """How ids of compacted extracts end (before their generation)."""
 _WALKS = "walks"
 _TOTAL = "total.json"
-_Kind = TypeVar("_Kind", Walk, ListTotal)
+_NOT_FOUND = "not_found.json"
+_Kind = TypeVar("_Kind", Walk, ListTotal, NotFound)
 _logger = logging.getLogger(__name__)
 
 
@@ -179,6 +180,16 @@ class RawStore:
         """Give what the API last said that a list holds; None if it was never asked."""
         path = self.root / feed / _TOTAL
         return _decode_or_forget(path, ListTotal) if path.exists() else None
+
+    def write_not_found(self, not_found: NotFound) -> None:
+        """Keep for which partitions the API answered 404, in the place of what was kept before."""
+        write_durably(self.root / not_found.feed / _NOT_FOUND, encode(not_found))
+
+    def not_found(self, feed: str) -> NotFound:
+        """Give for which partitions of a feed the API answered 404 last."""
+        path = self.root / feed / _NOT_FOUND
+        found = _decode_or_forget(path, NotFound) if path.exists() else None
+        return found or NotFound(feed=feed, asked_at={})
 
     def has_partition(self, feed: str, partition_key: str, partition: str) -> bool:
         """Whether a partition holds any extract."""

@@ -73,6 +73,11 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
                 settings.event_ids,
                 damaged=_damaged_events(store),
                 applied_at=applied_at(settings.allocations_dir),
+                not_found=[
+                    (event_id, feed.name, at)
+                    for feed in SNAPSHOT_FEEDS
+                    for event_id, at in store.not_found(feed.name).asked_at.items()
+                ],
             ),
             races=_races(connection),
             pending_extracts=len(pending(connection, store)),
@@ -94,6 +99,7 @@ def _events(
     *,
     damaged: set[str],
     applied_at: dict[str, dt.datetime],
+    not_found: list[tuple[str, str, dt.datetime]],
 ) -> list[EventState]:
     feeds = [feed.name for feed in SNAPSHOT_FEEDS]
     rows = connection.execute(
@@ -111,8 +117,13 @@ def _events(
         ), snapshots AS (
             SELECT event_id, min(read_at) AS read_at, count(*) AS lists
             FROM (
-                SELECT partition AS event_id, feed, max(extracted_at) AS read_at
-                FROM ops.load_log WHERE feed IN (SELECT unnest(?::VARCHAR[])) GROUP BY ALL
+                SELECT event_id, feed, max(read_at) AS read_at
+                FROM (
+                    SELECT partition AS event_id, feed, extracted_at AS read_at FROM ops.load_log
+                    UNION ALL
+                    SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::TIMESTAMPTZ[])
+                )
+                WHERE feed IN (SELECT unnest(?::VARCHAR[])) GROUP BY ALL
             ) GROUP BY event_id
         )
         SELECT event_id, max(_extracted_at), any_value(read_at) FILTER (lists = ?),
@@ -120,7 +131,11 @@ def _events(
         FROM entries LEFT JOIN snapshots USING (event_id)
         WHERE event_id <> '' GROUP BY event_id ORDER BY event_id
         """,
-        [[*configured, *applied_at], feeds, len(feeds)],
+        [
+            [*configured, *applied_at],
+            *([each[column] for each in not_found] for column in range(3)),
+            *(feeds, len(feeds)),
+        ],
     ).fetchall()
     return [
         EventState(

@@ -113,6 +113,11 @@ class Dataset:
         with self._lock:
             self._event_ids.add(event_id)
 
+    def forget_event(self, event_id: str) -> None:
+        """Answer 404 for an event from now on, though records go on naming it."""
+        with self._lock:
+            self._event_ids.discard(event_id)
+
     def knows_event(self, event_id: str) -> bool:
         """Whether any record ever named this event."""
         return event_id in self._event_ids

@@ -16,7 +16,9 @@ import pytest
 from ldt_pipeline.api.errors import ApiError
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, PARTICIPANTS
 from ldt_pipeline.sandbox import Faults, Sandbox, SandboxAccount
+from ldt_pipeline.sync.plan import due_events
 from ldt_pipeline.sync.reconcile import reconcile_whole
+from ldt_pipeline.sync.state import read_state
 from ldt_pipeline.warehouse.books import quiet_instant
 from ldt_pipeline.warehouse.checks import ChecksFailedError
 from ldt_pipeline.warehouse.connection import open_warehouse
@@ -235,6 +237,23 @@ def test_an_event_that_the_api_does_not_know(unknown_parent: Any, tmp_path: Path
         account = Account.of(tmp_path, api, event_ids=("nowhere", "..", "a/b"))
         account.sync()
         assert account.sync().requests <= QUIET_REQUESTS
+
+
+def test_an_event_that_the_api_knows_no_longer(account: Account, api: OtherApi) -> None:
+    """It keeps its groups, and is not asked for at each sync from then on."""
+    account.sync()
+    someone = api.dataset.live("participants")[0]
+    listed = "SELECT reserved_entry_group_id, event_id, max_capacity FROM reserved_entry_groups"
+    groups = sorted(account.rows(listed))
+    api.touch("participants", someone["id"], bibNumber="9876")
+    api.dataset.forget_event(someone["eventId"])
+    account.sync()
+    assert sorted(account.rows(listed)) == groups
+    assert due_events(read_state(account.settings).events, refresh_minutes=60) == []
+
+    api.touch("participants", someone["id"], bibNumber="9877")  # which makes the event known
+    assert_settles(account, api)
+    assert account.store.not_found("tickets").asked_at == {}
 
 
 @pytest.mark.slow
