@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev lint format types check docs bench bench-faults lock clean
+.PHONY: help setup demo test dev lint format types check docs notebooks bench bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,6 +44,14 @@ check: setup ## Load the code location as Dagster will
 
 docs: setup ## Write the parts of docs/ that follow from the code
 	$(BIN)/python -m ldt_pipeline.tables.document docs/tables.md
+
+# Pages may hold what only their owner should read. Empty addresses: nothing is asked of the internet.
+notebooks: setup ## Run the notebooks on LDT_DATA_DIR, and make pages of them in build/notebooks
+	umask 077 && $(BIN)/python -m nbconvert --log-level ERROR --execute --to html --no-input \
+		--KernelManager.transport_encryption=required --HTMLExporter.mathjax_url= \
+		--HTMLExporter.require_js_url= --HTMLExporter.jquery_url= \
+		--output-dir build/notebooks notebooks/*.ipynb
+	@echo "Open build/notebooks/race_week.html, partner_review.html or ballot.html in a browser."
 
 bench: setup ## Measure a first load of 100,000 participants
 	$(BIN)/python benchmarks/first_load.py

@@ -36,13 +36,14 @@ def connect(path: str | Path | None = None) -> duckdb.DuckDBPyConnection:
     their own names, and `db.sql("select * from start_list").pl()` gives a polars frame.
 
     Args:
-        path: The file; by default the one of the settings (`LDT_DATA_DIR`).
+        path: The file; by default the one of the settings (`LDT_DATA_DIR`, `.env`), in the working
+            folder or in the nearest one above it that has such a file or an `.env`.
 
     Raises:
         NotPublishedError: There is no such file yet.
         duckdb.Error: The file can't be read.
     """
-    file = Path(path) if path is not None else load_settings().published_path
+    file = Path(path) if path is not None else _published_path()
     if not file.exists():
         raise NotPublishedError(
             f"There is no published file at {file}. Run `ldt sync` first, or name the folder with "
@@ -225,6 +226,19 @@ def data_issues(event_id: str | None = None, *, path: str | Path | None = None) 
         "list_position(['error', 'warning', 'info'], severity), kind, event_id, race_id, subject_id"
     )
     return _read("data_issues", condition, parameters, order, path)
+
+
+def _published_path() -> Path:
+    """Look upwards: Jupyter starts a notebook in the notebook's own folder, not in the project's."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        env_file = folder / ".env"
+        file = load_settings(env_file).published_path
+        if file.is_relative_to(here):  # settings take a relative folder to be in the working one
+            file = folder / file.relative_to(here)
+        if file.exists() or env_file.is_file():
+            return file
+    return load_settings().published_path
 
 
 def read_frame(
