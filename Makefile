@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev lint format types check docs notebooks bench bench-faults lock clean
+.PHONY: help setup demo test dev lint format types check docs site notebooks bench bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,6 +44,10 @@ check: setup ## Load the code location as Dagster will
 
 docs: setup ## Write the parts of docs/ that follow from the code
 	$(BIN)/python -m ldt_pipeline.tables.document docs/tables.md
+	$(BIN)/python -m ldt_pipeline.cli.document docs/commands.md
+
+site: docs ## Build the documentation's site into build/site: open index.html
+	$(BIN)/zensical build --strict --clean
 
 # Pages may hold what only their owner should read. Empty addresses: nothing is asked of the internet.
 notebooks: setup ## Run the notebooks on LDT_DATA_DIR, and make pages of them in build/notebooks

@@ -16,8 +16,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
-from ldt_pipeline.tables import TABLES
-from ldt_pipeline.warehouse.schema import column_definitions
+from ldt_pipeline_tests.published import publish_by_hand
 from ldt_pipeline_tests.syncing import Account
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -126,12 +125,7 @@ def test_no_name_is_shown_unasked(ran: dict[str, NotebookNode], demo: Path) -> N
 
 def test_they_run_on_an_empty_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing starts, nobody applied: sentences instead of failures. All three in one kernel."""
-    with duckdb.connect(str(tmp_path / "ldt.duckdb")) as connection:
-        for table in TABLES.values():
-            for each in (table, table.anonymous):
-                if each:
-                    columns = column_definitions(each, list(each.schema))
-                    connection.execute(f"CREATE TABLE {each.name} ({columns})")
+    publish_by_hand(tmp_path / "ldt.duckdb")
     monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path))
     everything = nbformat.v4.new_notebook()
     for path in NOTEBOOKS:

@@ -11,8 +11,7 @@ import duckdb
 import pytest
 
 import ldt_pipeline as ldt
-from ldt_pipeline.tables import TABLES
-from ldt_pipeline.warehouse.schema import column_definitions
+from ldt_pipeline_tests.published import publish_by_hand
 
 AT = dt.datetime(2027, 5, 1, 12, tzinfo=dt.UTC)
 START = AT + dt.timedelta(days=8)
@@ -103,23 +102,10 @@ for each in ROWS["application_funnel"]:
 @pytest.fixture(scope="module", autouse=True)
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("published")
-    with duckdb.connect(str(folder / "ldt.duckdb")) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for table in TABLES.values():
-            columns = column_definitions(table, list(table.schema))
-            connection.execute(f"CREATE TABLE {table.name} ({columns})")
-            if table.anonymous:
-                kept = ", ".join(f'"{name}"' for name in table.anonymous.schema)
-                connection.execute(
-                    f"CREATE VIEW {table.anonymous.name} AS SELECT {kept} FROM {table.name}"
-                )
-        for name, rows in ROWS.items():
-            for row in rows:
-                values = ", ".join(f'? AS "{column}"' for column in row)
-                connection.execute(f"INSERT INTO {name} BY NAME SELECT {values}", [*row.values()])
+    path = publish_by_hand(folder / "ldt.duckdb", ROWS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LDT_DATA_DIR", str(folder))
-        yield folder / "ldt.duckdb"
+        yield path
 
 
 def test_coming_starts() -> None:

@@ -1,0 +1,33 @@
+"""Published files made by hand: every table of the registry, with the rows that a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ldt_pipeline.tables import TABLES
+from ldt_pipeline.warehouse.schema import column_definitions
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def publish_by_hand(path: Path, rows: Rows | None = None) -> Path:
+    """Make the file; tables without personal data are views of those with, as in a real one."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for table in TABLES.values():
+            columns = column_definitions(table, list(table.schema))
+            connection.execute(f"CREATE TABLE {table.name} ({columns})")
+            if table.anonymous:
+                kept = ", ".join(f'"{name}"' for name in table.anonymous.schema)
+                connection.execute(
+                    f"CREATE VIEW {table.anonymous.name} AS SELECT {kept} FROM {table.name}"
+                )
+        for name, each in (rows or {}).items():
+            for row in each:
+                values = ", ".join(f'? AS "{column}"' for column in row)
+                connection.execute(f"INSERT INTO {name} BY NAME SELECT {values}", [*row.values()])
+    return path
