@@ -48,6 +48,8 @@ docs: setup ## Write the parts of docs/ that follow from the code
 
 site: docs ## Build the documentation's site into build/site: open index.html
 	$(BIN)/zensical build --strict --clean
+	@echo "Open build/site/index.html, or serve it, which its search needs:"
+	@echo "  $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
 
 # Pages may hold what only their owner should read. Empty addresses: nothing is asked of the internet.
 notebooks: setup ## Run the notebooks on LDT_DATA_DIR, and make pages of them in build/notebooks

@@ -19,6 +19,7 @@ import yaml
 
 import ldt_pipeline as ldt
 from ldt_pipeline.cli import main
+from ldt_pipeline.sandbox import SandboxAccount
 from ldt_pipeline_tests.published import publish_by_hand
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +98,11 @@ def test_a_wrong_command_is_found() -> None:
             parse(wrong.split(), is_whole=True)
     with pytest.raises(AssertionError):
         require_target(["make", "frobnicate"])
+
+
+def test_the_race_of_the_tutorial_is_one_of_the_demo() -> None:
+    [race_id] = set(re.findall(r"start-list (\d+)", (DOCS / "tutorial.md").read_text()))
+    assert race_id in SandboxAccount(10, seed=0).race_ids()
 
 
 def typed(page: Path) -> list[str]:
