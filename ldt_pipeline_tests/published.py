@@ -14,8 +14,11 @@ from ldt_pipeline.warehouse.schema import column_definitions
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def publish_by_hand(path: Path, rows: Rows | None = None) -> Path:
-    """Make the file; tables without personal data are views of those with, as in a real one."""
+def publish_by_hand(path: Path, rows: Rows | None = None, *, personal_data: bool = True) -> Path:
+    """Make the file; tables without personal data are views of those with, as in a real one.
+
+    Without personal data there are those alone, and they are tables.
+    """
     with duckdb.connect(str(path)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for table in TABLES.values():
@@ -30,4 +33,10 @@ def publish_by_hand(path: Path, rows: Rows | None = None) -> Path:
             for row in each:
                 values = ", ".join(f'? AS "{column}"' for column in row)
                 connection.execute(f"INSERT INTO {name} BY NAME SELECT {values}", [*row.values()])
+        for table in TABLES.values() if not personal_data else ():
+            if table.anonymous:
+                name = table.anonymous.name
+                connection.execute(f"CREATE TABLE kept AS FROM {name}")
+                connection.execute(f"DROP VIEW {name}; DROP TABLE {table.name}")
+                connection.execute(f"ALTER TABLE kept RENAME TO {name}")
     return path

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,8 @@ from ldt_pipeline.sandbox import Sandbox, SandboxAccount
 from ldt_pipeline_tests.published import publish_by_hand
 from ldt_pipeline_tests.syncing import Account
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SVG = "image/svg+xml"
 
@@ -107,6 +112,34 @@ def test_plots_show_something(ran: dict[str, NotebookNode], name: str, least: in
     drawn = plots(ran[name])
     assert len(drawn) >= least
     assert all(drawn), drawn
+
+
+def test_pages_ask_nothing_of_other_hosts(ran: dict[str, NotebookNode], tmp_path: Path) -> None:
+    """As `make notebooks` makes them: for their owner alone, and whole without a network."""
+    for name, notebook in ran.items():
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    said = subprocess.run(
+        ["make", "--dry-run", "--old-file=setup", "notebooks"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.replace("\\\n", " ")  # fmt: skip
+    [command] = re.findall(r".*nbconvert.*", said)
+    for old, new in (
+        (" --execute", ""),  # they have run
+        ("notebooks/*.ipynb", f"{tmp_path}/*.ipynb"),
+        ("--output-dir build/notebooks", f"--output-dir {tmp_path}"),
+        (".venv/bin/python", sys.executable),
+    ):
+        assert old in command
+        command = command.replace(old, new)
+    subprocess.run(["sh", "-c", command], cwd=ROOT, check=True)
+    pages = sorted(tmp_path.glob("*.html"))
+    assert [page.stem for page in pages] == [path.stem for path in NOTEBOOKS]
+    for page in pages:
+        assert stat.S_IMODE(page.stat().st_mode) == 0o600
+        text = page.read_text(encoding="utf-8")
+        assert "image/svg+xml" in text
+        assert not re.findall(r"<[^>]*\b(?:src|href)=.?(?:https?:)?//[^>]*>", text)
+        assert 'class="jp-Mermaid' not in text, "diagrams would be drawn by a script from elsewhere"
 
 
 def test_no_name_is_shown_unasked(ran: dict[str, NotebookNode], demo: Path) -> None:

@@ -86,8 +86,8 @@ VERBOSE = click.Option(
 class Command(click.Command):
     """A command with `--verbose`, whose help teaches, and whose errors are one sentence on stderr.
 
-    `examples` are command lines, `failures` the reasons for exit status 1, and `done` what 0 means.
-    `statuses` says what each exit status means.
+    `examples` are command lines, `failures` the reasons for exit status 1, and `done` and
+    `usage` what 0 and 2 mean. `statuses` says what each exit status means.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class Command(click.Command):
         examples: Sequence[str],
         failures: str,
         done: str = "done",
+        usage: str = "wrong usage",
         ends_by_interruption: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -105,7 +106,7 @@ class Command(click.Command):
         self.statuses = {
             "0": done,
             "1": f"{failures}; one sentence on stderr says why",
-            "2": "wrong usage",
+            "2": usage,
         }
         if not ends_by_interruption:
             self.statuses["130"] = "interrupted by Ctrl-C"

@@ -65,7 +65,11 @@ def _section(context: click.Context, command: click.Command, path: str, level: i
         f"```text\n{path} {pieces}\n```\n",
         f"{_help(command)}\n",
     ]
-    records = [each.get_help_record(context) for each in command.get_params(context)]
+    records = [
+        each.get_help_record(context)
+        for each in command.get_params(context)
+        if isinstance(each, click.Option)
+    ]
     options = [each for each in records if each and not each[0].endswith(_OF_ALL)]
     if options:
         lines += ["| option | what |", "|---|---|"]
