@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev lint format types check docs site notebooks bench bench-faults lock clean
+.PHONY: help setup demo test dev lint format types check docs site notebooks bench bench-peers bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -60,7 +60,10 @@ notebooks: setup ## Run the notebooks on LDT_DATA_DIR, and make pages of them in
 	@echo "Open build/notebooks/race_week.html, partner_review.html or ballot.html in a browser."
 
 bench: setup ## Measure a first load of 100,000 participants
-	$(BIN)/python benchmarks/first_load.py
+	$(BIN)/python -m benchmarks.first_load
+
+bench-peers: setup ## Load the same people with dlt and with `ldt sync`, in turn
+	$(BIN)/python -m benchmarks.peers $(PEERS)
 
 bench-faults: setup ## Break network, API, disk and processes for hours, and compare what is published
 	$(BIN)/python -m benchmarks.faults $(FAULTS)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ldt_pipeline.notebook import (
         NotPublishedError,
         allocation_history,
+        allocation_pace,
         application_funnel,
         connect,
         data_issues,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     )
     from ldt_pipeline.reviews import (
         ages,
-        allocation_pace,
         applications_by_day,
         ballots,
         changes_by_day,
@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 _REVIEWS = {
-    *("ages", "allocation_pace", "applications_by_day", "ballots", "changes_by_day"),
+    *("ages", "applications_by_day", "ballots", "changes_by_day"),
     *("coming_starts", "registration_curves", "registration_pace"),
 }
 

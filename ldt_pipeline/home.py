@@ -13,12 +13,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
@@ -49,6 +50,12 @@ INSTANCE_CONFIG: dict[str, Any] = {
 }
 """What `dagster.yaml` says too, for commands that don't start in its folder."""
 
+_PRINTED_ONLY: dict[str, Any] = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+    "config": {},
+}
+
 
 def home_folder() -> Path:
     """Give the folder of Dagster's own records."""
@@ -71,13 +78,17 @@ def records_folder() -> Path:
 def open_instance() -> DagsterInstance:
     """Open Dagster's instance: the one of DAGSTER_HOME where it is set, else the one of the data.
 
-    Close it with `dispose`, or use it as a context manager.
+    Close it with `dispose`, or use it as a context manager. What runs in this process prints is not
+    kept in a file: it stands in the terminal. (Dagster would start four processes for each run to
+    have it in both, and a progress bar would come a second late.)
     """
     if os.environ.get("DAGSTER_HOME"):
         keep_data_private(load_settings())
         return DagsterInstance.get()
     return DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(make_home()), overrides=cast("Any", INSTANCE_CONFIG))
+        InstanceRef.from_dir(
+            str(make_home()), overrides={**INSTANCE_CONFIG, "compute_logs": _PRINTED_ONLY}
+        )
     )
 
 
@@ -87,9 +98,15 @@ class HomeStorage(DagsterSqliteStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         # Dagster makes its files without a lock: two first commands at once stumble over each other.
         with FileLock(Path(base_dir) / "making.lock", mode=0o600):
-            super().__init__(base_dir, inst_data)
+            # Not Dagster's own: it would open its three storages, and each reads all migrations.
+            super(DagsterSqliteStorage, self).__init__()
+            self.base_dir = base_dir
+            self._inst_data = inst_data
             self._run_storage = HomeRuns.from_local(str(Path(base_dir) / "history"))
             self._event_log_storage = HomeEvents(base_dir)
+            self._schedule_storage = SqliteScheduleStorage.from_local(
+                str(Path(base_dir) / "schedules")
+            )
 
     @classmethod
     def config_type(cls) -> Mapping[str, Any]:

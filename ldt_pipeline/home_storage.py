@@ -1,28 +1,40 @@
-"""Dagster's own SQLite storages, with their connections kept open.
+"""Dagster's own SQLite storages, at a fraction of what an event costs otherwise.
 
 What belongs here: how Dagster's records are written under its home. What doesn't: where that is
 (`home.py`).
 
 Dagster opens and closes a connection, with a new engine, for each statement. Closing the last
 connection to a file moves its write-ahead log into it, and a new engine compiles each statement
-anew: together most of what an event costs. A first load writes hundreds of events, one for each
-month and two for each asset. The modules below are not public; Dagster's version is pinned.
+anew: together most of what an event costs. It reads all its scripts of migrations for each new
+file of a run, and asks for each event which columns its index has. A first load writes hundreds of
+events, one for each month and check and two for each asset. The modules below are not public;
+Dagster's version is pinned.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from dagster import EventLogEntry
+from dagster._core.storage.event_log import SqlEventLogStorageMetadata, SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.sql import get_alembic_config
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
 _BUSY_SECONDS = 60
 _ENGINES_MOST = 16
+_INDEX = sqlite_event_log.INDEX_SHARD_NAME
+_EVENTS_AT_ONCE = "500"
+"""So many events that belong together, such as what a run is about to do, go into one commit."""
 
 
 class HomeRuns(SqliteRunStorage):
@@ -49,12 +61,21 @@ class HomeEvents(SqliteEventLogStorage):
     """Events, in a file for each run and an index, with connections that stay open."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
         self._engines: dict[str, Engine] = {}
+        self._held: dict[str, Connection] = {}
+        self._tables_seen: set[str] = set()
+        self._index_columns_seen: set[str] = set()
         super().__init__(os.path.join(base_dir, "history", "runs"), inst_data)  # noqa: PTH118
+        # The thread that writes a batch takes it again for each event.
+        self._db_lock = threading.RLock()
 
     @contextmanager
     def _connect(self, shard: str) -> Generator[Connection]:
         with self._db_lock:
+            if shard in self._held:
+                yield self._held[shard]
+                return
             engine = self._engines.get(shard)
             if engine is None:
                 if len(self._engines) >= _ENGINES_MOST:  # the UI looks into many runs
@@ -67,12 +88,70 @@ class HomeEvents(SqliteEventLogStorage):
             with engine.connect() as connection, connection.begin():
                 yield connection
 
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events together: all of them or none."""
+        with ExitStack() as transactions:
+            for shard in [*dict.fromkeys(each.run_id for each in events), _INDEX]:
+                transactions.enter_context(self._hold(shard))
+            for each in events:
+                self.store_event(each)
+
+    @contextmanager
+    def _hold(self, shard: str) -> Generator[None]:
+        with self._connect(shard) as connection:
+            self._held[shard] = connection
+            try:
+                yield
+            finally:
+                del self._held[shard]
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Make the tables of a file, or look whether they are there."""
+        with engine.begin() as connection:
+            tables = inspect(connection).get_table_names()
+            if "alembic_version" in tables:
+                found = MigrationContext.configure(connection).get_current_revision()
+                if found == _migrations().get_current_head():
+                    return
+        if tables or for_index_shard:
+            super()._initdb(engine, for_index_shard)
+            return
+        with engine.connect() as connection:
+            connection.execute(text("PRAGMA journal_mode = WAL"))
+        with engine.begin() as connection:
+            # Two processes may look into a run that begins: the second finds it made.
+            connection.execute(text("BEGIN IMMEDIATE"))
+            if inspect(connection).get_table_names():
+                return
+            SqlEventLogStorageMetadata.create_all(connection)
+            MigrationContext.configure(connection).stamp(_migrations(), "head")
+
+    def has_table(self, table_name: str) -> bool:
+        """Say whether the index has a table. No table is ever taken away."""
+        if table_name not in self._tables_seen and super().has_table(table_name):
+            self._tables_seen.add(table_name)
+        return table_name in self._tables_seen
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        if column_name in self._index_columns_seen:
+            return True
+        found = super()._has_asset_key_col_on_connection(conn, column_name)
+        if found:
+            self._index_columns_seen.add(column_name)
+        return found
+
     def dispose(self) -> None:
         """Close the connections."""
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
         super().dispose()
+
+
+@cache
+def _migrations() -> ScriptDirectory:
+    """Give Dagster's migrations of its events, read once."""
+    return ScriptDirectory.from_config(get_alembic_config(sqlite_event_log.__file__))
 
 
 def _open_engine(address: str) -> Engine:

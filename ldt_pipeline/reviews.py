@@ -2,7 +2,7 @@
 
 What belongs here: questions that need today's date, or several tables, one function each, without
 anybody's name. What doesn't: tables as they are (`notebook.py`), plots (`notebooks/`), and whatever the
-pipeline can work out without knowing when somebody looks (`marts/`).
+pipeline can work out without knowing when somebody looks (`marts/`, or, as a view, `tables/views.py`).
 
 In all of them `at` is the instant from which one looks, now unless it is given, and UTC where it names no
 zone. Days are those of UTC. None of them has personal data, and all but `ages` also work with a file
@@ -19,7 +19,6 @@ import polars as pl
 
 from ldt_pipeline.marts.starter_issues import NEAR
 from ldt_pipeline.notebook import read_frame
-from ldt_pipeline.warehouse.pace import PACED, WITH_PACE
 
 _START: dict[str, pl.DataType] = {
     "event_id": pl.String(),
@@ -230,29 +229,6 @@ def registration_curves(
         "registrations_so_far": _COUNT,
     }
     return read_frame(query, {"at": _instant(at), "event_id": event_id}, schema, path)
-
-
-def allocation_pace(
-    event_id: str | None = None,
-    *,
-    at: dt.datetime | None = None,
-    path: str | Path | None = None,
-) -> pl.DataFrame:
-    """Give how fast each group's places are claimed: what `ldt allocations --pace` lists.
-
-    Returns:
-        The columns of the table `partner_allocations`, then `claims_last_7_days, projected_full_on`
-        (the day on which the last place goes if claims go on like that; null if they don't) and
-        `days_to_race` (until the event's next race; null where none is known).
-
-    Raises:
-        NotPublishedError: There is no file.
-    """
-    query = f"""
-        {WITH_PACE} SELECT * FROM paced WHERE $event_id IS NULL OR event_id = $event_id
-        ORDER BY event_name NULLS LAST, event_id, partner_name NULLS LAST, reserved_entry_group_id
-    """  # noqa: S608 - ours
-    return read_frame(query, {"at": _instant(at), "event_id": event_id}, PACED, path)
 
 
 def ballots(event_id: str | None = None, *, path: str | Path | None = None) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from ldt_pipeline.tables import TABLES
+from ldt_pipeline.tables import TABLES, VIEWS
 from ldt_pipeline.warehouse.schema import column_definitions
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -19,8 +19,9 @@ def publish_by_hand(path: Path, rows: Rows | None = None, *, personal_data: bool
 
     Without personal data there are those alone, and they are tables.
     """
-    with duckdb.connect(str(path)) as connection:
+    with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"ATTACH '{path}' AS published; USE published")
         for table in TABLES.values():
             columns = column_definitions(table, list(table.schema))
             connection.execute(f"CREATE TABLE {table.name} ({columns})")
@@ -39,4 +40,7 @@ def publish_by_hand(path: Path, rows: Rows | None = None, *, personal_data: bool
                 connection.execute(f"CREATE TABLE kept AS FROM {name}")
                 connection.execute(f"DROP VIEW {name}; DROP TABLE {table.name}")
                 connection.execute(f"ALTER TABLE kept RENAME TO {name}")
+        for view in VIEWS.values():
+            sql = view.sql.format(schema="published")
+            connection.execute(f"CREATE VIEW {view.table.name} AS {sql}")
     return path

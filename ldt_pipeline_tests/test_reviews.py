@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import ldt_pipeline as ldt
+from ldt_pipeline.tables import VIEWS
 from ldt_pipeline_tests.published import publish_by_hand
 
 AT = dt.datetime(2027, 5, 1, 12, tzinfo=dt.UTC)
@@ -35,8 +36,8 @@ def starter(number: int, **more: Any) -> dict[str, Any]:
 STARTERS = [
     starter(1),
     starter(2, bib_number="1", age_on_race_day=31),
-    starter(3, bib_number=None, registered_at=AT - 2 * DAY, reserved_entry_group_id="g1"),
-    starter(4, registered_at=AT - 7 * DAY, reserved_entry_group_id="g1", age_on_race_day=None),
+    starter(3, bib_number=None, registered_at=AT - 2 * DAY),
+    starter(4, registered_at=AT - 7 * DAY, age_on_race_day=None),
     starter(5, race_id="r2", race_name="Mile", race_start_at=AT + 30 * DAY, bib_number=None),
     starter(6, race_start_at=START - 364 * DAY, bib_number="1"),
 ]
@@ -81,8 +82,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "partner_allocations": [
         {"event_id": "e1", "reserved_entry_group_id": "g1", "remaining_capacity": 5},
-        {"event_id": "e1", "reserved_entry_group_id": "g2", "remaining_capacity": 5},
-        {"event_id": "e2", "reserved_entry_group_id": "g3", "remaining_capacity": 0},
+        {"event_id": "e2", "reserved_entry_group_id": "g2", "remaining_capacity": 0},
     ],
     "application_funnel": [
         {"approval_status": "APPROVED", "applications": 4, "converted": 3},
@@ -165,14 +165,16 @@ def test_curves_end_today() -> None:
     )
 
 
-@pytest.mark.parametrize("at", [AT, AT.replace(tzinfo=None)])
-def test_allocation_pace(at: dt.datetime) -> None:
-    found = {row["reserved_entry_group_id"]: row for row in ldt.allocation_pace(at=at).to_dicts()}
-    assert found["g1"]["claims_last_7_days"] == 2
-    assert found["g1"]["projected_full_on"] == AT.date() + 18 * DAY  # 5 places at 2 in 7 days
-    assert found["g2"]["projected_full_on"] is None
-    assert found["g3"]["projected_full_on"] == AT.date()
-    assert ldt.allocation_pace("e2", at=at).height == 1
+def test_allocation_pace_is_the_view() -> None:
+    found = ldt.allocation_pace()
+    assert dict(found.schema) == VIEWS["allocation_pace"].table.schema
+    assert found["reserved_entry_group_id"].to_list() == ["g1", "g2"]
+    assert found["claims_last_7_days"].to_list() == [0, 0]
+    assert ldt.allocation_pace("e2")["projected_full_on"].null_count() == 0
+
+
+def test_an_instant_without_a_zone_is_utc() -> None:
+    assert ldt.coming_starts(at=AT.replace(tzinfo=None)).equals(ldt.coming_starts(at=AT))
 
 
 def test_ballots() -> None:
@@ -192,7 +194,7 @@ def test_ballots() -> None:
 
 def test_all_but_ages_do_without_personal_data(published: Path, tmp_path: Path) -> None:
     without = publish_by_hand(tmp_path / "without.duckdb", ROWS, personal_data=False)
-    for ask in (ldt.coming_starts, ldt.changes_by_day, ldt.registration_pace, ldt.allocation_pace):
+    for ask in (ldt.coming_starts, ldt.changes_by_day, ldt.registration_pace):
         assert ask(at=AT, path=without).equals(ask(at=AT, path=published))
     for ask in (ldt.ballots, ldt.applications_by_day):
         assert ask(path=without).equals(ask(path=published))

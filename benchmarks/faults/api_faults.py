@@ -116,6 +116,7 @@ def _run(
     tally.object_to(where, ran.offences)
     if not ran.succeeded:
         tally.kept += 1
+        tally.note_failure(ran.err)
         if place.digest() != digest:
             tally.object_to(where, _offences_of_failure(place, now, before, tally))
     elif is_hidden or kind is Kind.BLINDING:
@@ -131,7 +132,7 @@ def _offences_of_failure(place: Place, now: Tables, before: Tables, tally: Tally
     erased = redacted(now) - (redacted(before) if before else set())
     if not before or not erased:
         return ["a sync failed and yet the published file changed"]
-    tally.notes["a failed sync that had erased somebody, and nothing else"] += 1
+    tally.note_erasure()
     return torn(place.published) + beyond_erasure(published(place.published), before, erased)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.faults.changes import DELETIONS, GROUPS, SLOW, make_account, moving
 from benchmarks.faults.place import Place
 from benchmarks.faults.tally import Tally
+from benchmarks.faults.truth import Tables, beyond_erasure, published, redacted
 from ldt_pipeline.sandbox import Sandbox
 
 SYNCS_OF_A_RUN = 3
@@ -36,19 +37,33 @@ def run_folder(chances: random.Random, folder: Path, runs: int, *, where: str) -
             ) as moved:
                 for _ in range(SYNCS_OF_A_RUN):
                     digest = place.digest()
+                    before = published(place.published) if digest else {}
                     ran = place.run()
                     tally.runs += 1
                     tally.seconds += ran.seconds
                     tally.object_to(at, ran.offences)
                     if not ran.succeeded:
                         tally.kept += 1
+                        tally.note_failure(ran.err)
                         if place.digest() != digest:
-                            tally.object_to(
-                                at, ["a sync failed and yet the published file changed"]
-                            )
+                            tally.object_to(at, _offences_of_failure(place, before, tally))
                     if place.published.exists():
                         tally.object_to(at, place.offences())
             tally.faults["change while a sync ran"] += moved.changes
             tally.object_to(f"{at}, once it is quiet", place.offences_in_peace())
     account.close()
     return tally
+
+
+def _offences_of_failure(place: Place, before: Tables, tally: Tally) -> list[str]:
+    """A sync that failed may have erased somebody before; all else is as it was.
+
+    Not only whoever was redacted since: an earlier sync may have published a redaction, and died or
+    failed before it erased what else there was.
+    """
+    found = published(place.published)
+    erased = redacted(found)
+    if not before or not erased:
+        return ["a sync failed and yet the published file changed"]
+    tally.note_erasure()
+    return beyond_erasure(found, before, erased)

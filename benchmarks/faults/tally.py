@@ -5,6 +5,7 @@ What belongs here: counting, adding and printing. What doesn't: finding (the sce
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -57,6 +58,14 @@ class Tally:
         return msgspec.json.decode(
             path.read_bytes(), type=cls, dec_hook=lambda _, value: Counter(value)
         )
+
+    def note_failure(self, sentence: str) -> None:
+        """Count why a sync failed, by its sentence without the numbers in it."""
+        self.notes[re.sub(r"\d+", "…", sentence.strip().removeprefix("Error: "))[:160]] += 1
+
+    def note_erasure(self) -> None:
+        """Count a sync that failed after it had erased whom the API had redacted."""
+        self.notes["a failed sync that had erased somebody, and nothing else"] += 1
 
     def object_to(self, where: str, offences: Iterable[str]) -> bool:
         """Note what must not be, and say it at once; tells whether there was any."""

@@ -6,6 +6,7 @@ stand in the UI: ids and numbers, no names and no addresses.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -20,11 +21,16 @@ from ldt_pipeline.instants import now
 
 _HASH = re.compile(r"[0-9a-f]{16}")
 _LINES_MOST = 200
+_KEPT = dt.timedelta(days=30)
+"""So long a plan waits to be approved. It holds contacts and addresses, and nobody approves an older
+one: the account has moved since."""
 _MARKS = {"create": "+", "update": "!", "delete": "-", "send": "+"}
 
 
 def plan_agreed(client: Client, file: Path, folder: Path) -> Plan:
     """Plan the agreed file, and keep the plan under its hash where it changes anything.
+
+    Plans that have waited for longer than 30 days are deleted.
 
     Raises:
         AllocationsFileError: The file is wrong.
@@ -38,9 +44,17 @@ def plan_agreed(client: Client, file: Path, folder: Path) -> Plan:
         already_sent=Journal(folder).may_have_sent,
         now=now(),
     )
+    _drop_old_plans(folder, now())
     if plan.changes:
         save_plan(plan, _path(folder, plan.hash))
     return plan
+
+
+def _drop_old_plans(folder: Path, at: dt.datetime) -> None:
+    for path in (folder / "plans").glob("*.json"):
+        written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+        if at - written > _KEPT:
+            path.unlink(missing_ok=True)
 
 
 def approved_plan(folder: Path, plan_hash: str) -> Plan:

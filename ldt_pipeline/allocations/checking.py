@@ -30,12 +30,12 @@ _NOUNS = {
 @cache
 def schema() -> dict[str, Any]:
     """Give the JSON Schema of an allocations file."""
-    return json.loads(files("ldt_pipeline.allocations").joinpath("schema.json").read_text())
+    return json.loads(schema_text())
 
 
-def schema_path() -> str:
-    """Give where the JSON Schema lies, for the heading of a file that an editor is to check."""
-    return str(files("ldt_pipeline.allocations").joinpath("schema.json"))
+def schema_text() -> str:
+    """Give the JSON Schema of an allocations file as it ships, for editors."""
+    return files("ldt_pipeline.allocations").joinpath("schema.json").read_text()
 
 
 def problems(node: Node, rule: dict[str, Any] | None = None, name: str = "") -> Iterator[str]:

@@ -20,8 +20,11 @@ from ldt_pipeline.allocations.live import (
     tickets_of,
 )
 
+SCHEMA_FILE = "allocations.schema.json"
+"""The name of the JSON Schema beside a file: relative, so that both can be kept under review."""
+
+_EDITORS_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}\n"
 _HEADING = """\
-# yaml-language-server: $schema={schema}
 # Who gets how many places. `ldt allocations plan FILE` shows what a change here would change there.
 # A group that is taken out of a partner's list is deleted; partners and events that aren't named
 # stay as they are.
@@ -48,10 +51,13 @@ def document_of(live: Live, event_ids: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def yaml_text(document: dict[str, Any], *, schema: str) -> str:
-    """Give a document as YAML, with what to know at its head."""
+def yaml_text(document: dict[str, Any], *, has_schema: bool) -> str:
+    """Give a document as YAML, with what to know at its head.
+
+    With `has_schema` an editor is told of `SCHEMA_FILE`, which has to lie beside it.
+    """
     body = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-    return _HEADING.format(schema=schema) + body
+    return (_EDITORS_LINE if has_schema else "") + _HEADING + body
 
 
 def _partner(partner: Record, partner_id: str) -> dict[str, Any]:

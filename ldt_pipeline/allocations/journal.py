@@ -169,6 +169,24 @@ def read_entries(path: Path) -> Iterable[Entry]:
             ) from None
 
 
+def applied_at(folder: Path) -> dict[str, dt.datetime]:
+    """Give when each event's groups were last written to, by event id; UTC.
+
+    A line that can't be read counts for nothing here: applying refuses such a journal, and what is
+    published must not wait for it.
+    """
+    path = folder / JOURNAL
+    found: dict[str, dt.datetime] = {}
+    for line in path.read_bytes().split(b"\n")[:-1] if path.exists() else ():
+        try:
+            entry = msgspec.json.decode(line, type=Entry)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if entry.event_id is not None and entry.state != "refused":
+            found[entry.event_id] = max(entry.at, found.get(entry.event_id, entry.at))
+    return found
+
+
 def _append(path: Path, line: bytes) -> None:
     is_new = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)

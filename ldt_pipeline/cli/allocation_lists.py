@@ -1,20 +1,20 @@
-"""Allocations for the people who chase places: filters and order, from the published file.
+"""Allocations for the people who chase places: pace, filters and order, from the published file.
 
-What belongs here: what of the allocations is listed. What doesn't: how fast places are claimed
-(`warehouse/pace.py`).
+What belongs here: the question asked of `ldt.duckdb`. What doesn't: counting pace, which is a view
+of that file (`tables/views.py`).
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 
 import duckdb
 
 from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.published import Rows, require_event
-from ldt_pipeline.tables import table
-from ldt_pipeline.warehouse.pace import PACED, WITH_PACE
+from ldt_pipeline.tables import VIEWS, table
+
+_PACE = VIEWS["allocation_pace"].table
 
 _USUAL_ORDER = (
     "event_name NULLS LAST, event_id, partner_name NULLS LAST, reserved_entry_group_name, "
@@ -39,35 +39,35 @@ def read_listed(connection: duckdb.DuckDBPyConnection, wish: Wish) -> Rows:
     Raises:
         CommandError: There is no such event or column; the text lists those that there are.
     """
-    own = tuple(table("partner_allocations").schema)
-    columns = tuple(PACED) if wish.pace else own
+    shown = _PACE if wish.pace else table("partner_allocations")
+    columns = tuple(shown.schema)
     conditions: list[str] = ["true"]
-    parameters: dict[str, object] = {"at": dt.datetime.now(dt.UTC)}
-    for name, condition, value in (
-        ("event_id", "event_id = $event_id", wish.event_id),
-        ("below", "utilisation < $below", wish.below),
-        ("race_within", "days_to_race <= $race_within", wish.race_within),
+    parameters: list[object] = []
+    for condition, value in (
+        ("event_id = ?", wish.event_id),
+        ("utilisation < ?", wish.below),
+        ("days_to_race <= ?", wish.race_within),
     ):
         if value is not None:
             conditions.append(condition)
-            parameters[name] = value
+            parameters.append(value)
     wanted = ", ".join(f'"{name}"' for name in columns)
     rows = connection.execute(
-        f"{WITH_PACE} SELECT {wanted} FROM paced WHERE {' AND '.join(conditions)} "  # noqa: S608 - ours
+        f"SELECT {wanted} FROM {_PACE.name} WHERE {' AND '.join(conditions)} "  # noqa: S608 - ours
         f"ORDER BY {_order(wish.sort)}",
         parameters,
     ).fetchall()
     if not rows and wish.event_id is not None:
         require_event(connection, wish.event_id)
-    name = "allocation_pace" if wish.pace else "partner_allocations"
-    return Rows(table_name=name, columns=columns, rows=rows)
+    return Rows(table_name=shown.name, columns=columns, rows=rows)
 
 
 def _order(sort: str | None) -> str:
     if sort is None:
         return _USUAL_ORDER
+    known = tuple(_PACE.schema)
     name = sort.removeprefix("-")
-    if name not in PACED:
-        raise CommandError(f"There is no column {name!r} to sort by; there are {', '.join(PACED)}.")
+    if name not in known:
+        raise CommandError(f"There is no column {name!r} to sort by; there are {', '.join(known)}.")
     direction = "DESC" if sort.startswith("-") else "ASC"
     return f'"{name}" {direction} NULLS LAST, {_USUAL_ORDER}'

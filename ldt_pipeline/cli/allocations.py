@@ -15,7 +15,7 @@ import click
 
 from ldt_pipeline.cli.allocations_plan import apply, export, plan
 from ldt_pipeline.cli.command import Command
-from ldt_pipeline.cli.lists import FORMAT, OUT
+from ldt_pipeline.cli.lists import FORMAT, OUT, require_file
 
 
 class _ListingGroup(Command, click.Group):
@@ -88,6 +88,7 @@ def _read_by(read: Callable[[str], Any], complaint: str) -> Callable[..., Any]:
     examples=(
         "ldt allocations",
         "ldt allocations 2365756 --format csv --out allocations.csv",
+        "ldt allocations --pace --format xlsx --out allocations.xlsx",
         "ldt allocations --pace --below 50% --race-within 30d --sort days_to_race",
         "ldt allocations export 2365756 --out allocations.yaml",
         "ldt allocations plan allocations.yaml --out plan.json",
@@ -136,6 +137,7 @@ def allocations(
     from ldt_pipeline.cli.published import open_published  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
+    require_file(to_format, out)
     with open_published(load_settings().published_path) as connection:
         rows = read_listed(connection, Wish(event_id=event_id, **wish))
     write(rows, to_format=to_format, out=out)

@@ -48,10 +48,14 @@ def export(event_id: str | None, to_format: str, out: Path | None) -> None:
 
     Of the event EVENT_ID, or of all events that are published or named in LDT_EVENT_IDS. It reads
     the account itself. Contacts are left out: the API can't change them. Planning an unchanged
-    export changes nothing.
+    export changes nothing. Beside a YAML file lies its JSON Schema, for editors.
     """
-    from ldt_pipeline.allocations.checking import schema_path  # noqa: PLC0415
-    from ldt_pipeline.allocations.exporting import document_of, yaml_text  # noqa: PLC0415
+    from ldt_pipeline.allocations.checking import schema_text  # noqa: PLC0415
+    from ldt_pipeline.allocations.exporting import (  # noqa: PLC0415
+        SCHEMA_FILE,
+        document_of,
+        yaml_text,
+    )
     from ldt_pipeline.allocations.live import read_live  # noqa: PLC0415
     from ldt_pipeline.allocations.tabular import csv_text  # noqa: PLC0415
     from ldt_pipeline.connecting import connect  # noqa: PLC0415
@@ -65,11 +69,14 @@ def export(event_id: str | None, to_format: str, out: Path | None) -> None:
     if event_id is not None and unknown:
         raise CommandError(f"There is no event {event_id}, or the key may not see it.")
     document = document_of(live, [each for each in event_ids if each in live.events])
-    text = csv_text(document) if to_format == "csv" else yaml_text(document, schema=schema_path())
+    is_yaml = to_format == "yaml"
+    text = yaml_text(document, has_schema=out is not None) if is_yaml else csv_text(document)
     if out is None:
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
         return
+    if is_yaml:
+        _write(out.with_name(SCHEMA_FILE), schema_text())
     _write(out, text)
     groups = sum(len(a["groups"]) for event in document["events"] for a in event["allocations"])
     click.echo(f"Wrote {groups} groups of {len(document['events'])} events to {out}")
@@ -159,6 +166,7 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
     from ldt_pipeline.allocations.applying import apply_plan  # noqa: PLC0415
     from ldt_pipeline.allocations.plan import read_plan  # noqa: PLC0415
     from ldt_pipeline.cli.plan_text import applied_lines  # noqa: PLC0415
+    from ldt_pipeline.cli.text import counted  # noqa: PLC0415
     from ldt_pipeline.connecting import connect  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
@@ -177,6 +185,12 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
         )
     for line in applied_lines(applied):
         click.echo(line)
+    events = len({each.event_id for each in made.changes if each.event_id})
+    if events:
+        click.echo(
+            f"`ldt sync` reads the groups of {counted(events, 'event')} again and publishes them; a "
+            "pipeline that runs does so by itself."
+        )
     if applied.unclear_links:
         steps = ", ".join(map(str, applied.unclear_links))
         raise CommandError(

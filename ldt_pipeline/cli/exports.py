@@ -97,6 +97,19 @@ def enter_into_ledger(
         ) from None
 
 
+def content(rows: Rows, to_format: str) -> Iterator[bytes]:
+    """Give the bytes of a file in a format, piece by piece.
+
+    Raises:
+        ValueError: There are more rows than an Excel sheet has.
+    """
+    if to_format != "xlsx":
+        return (text.encode() for text in pieces(rows, to_format))
+    from ldt_pipeline.exporting.excel import workbook  # noqa: PLC0415
+
+    return iter([workbook(rows.table_name, rows.columns, rows.rows)])
+
+
 def pieces(rows: Rows, to_format: str) -> Iterator[str]:
     """Give rows in a format, piece by piece.
 
@@ -206,8 +219,8 @@ def _write_file(rows: Rows, to_format: str, out: Path) -> None:
     try:
         # Readable by its owner alone: it holds personal data.
         with durable_file(UPath(target)) as file:
-            for text in pieces(rows, to_format):
-                file.write(text.encode())
+            for piece in content(rows, to_format):
+                file.write(piece)
     except OSError as error:
         raise CommandError(f"{target} can't be written: {error.strerror or error}.") from None
     click.echo(f"Wrote {len(rows.rows):,} rows to {target}")

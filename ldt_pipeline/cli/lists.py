@@ -16,10 +16,10 @@ from ldt_pipeline.cli.command import Command
 FORMAT = click.option(
     "--format",
     "to_format",
-    type=click.Choice(["table", "csv", "json"]),
+    type=click.Choice(["table", "csv", "xlsx", "json"]),
     default="table",
     show_default=True,
-    help="A table for the terminal, or every column as CSV or JSON (UTF-8, instants in UTC).",
+    help="A table for the terminal, or every column as CSV, Excel or JSON (UTF-8, instants in UTC).",
 )
 OUT = click.option(
     "--out",
@@ -27,6 +27,16 @@ OUT = click.option(
     metavar="FILE",
     help="Write to this file instead; it appears whole or not at all, readable by you alone.",
 )
+
+
+def require_file(to_format: str, out: Path | None) -> None:
+    """Make sure that what a terminal can't show goes into a file.
+
+    Raises:
+        click.UsageError: It doesn't.
+    """
+    if to_format == "xlsx" and out is None:
+        raise click.UsageError("--format xlsx goes with --out: Excel opens a file.")
 
 
 _RECIPIENT = click.option(
@@ -125,6 +135,7 @@ def start_list(
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
+    require_file(to_format, out)
     if preset is not None:
         from ldt_pipeline.cli.preset_exports import export_preset  # noqa: PLC0415
 

@@ -27,6 +27,7 @@ import duckdb
 from ldt_pipeline.erasing import ledger, published, traces
 from ldt_pipeline.erasing.book import ENTITIES, RACES, Book, Erasure, Reason, write_erasures
 from ldt_pipeline.erasing.due import Subject, what_is_due
+from ldt_pipeline.erasing.public_texts import only_theirs
 from ldt_pipeline.erasing.scan import look_through, rewrite
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import RawStore
@@ -84,13 +85,14 @@ def erase(
         result.records, result.extracts = found.records, len(found.manifests)
         ids = {entity: found.ids[entity] | _ids_of(asked, entity) for entity in ENTITIES}
         everybody = set[str]().union(*ids.values())
-        result.exports = traces.delete_exports(
-            settings.exports_dir, ids=everybody, texts=found.texts
-        )
+        with _books(settings.warehouse_path) as connection:
+            # Without a warehouse nobody can say what others share: all of it is searched for then.
+            texts = found.texts if connection is None else only_theirs(connection, found.texts, ids)
+        result.exports = traces.delete_exports(settings.exports_dir, ids=everybody, texts=texts)
         if book.before is not None:
             result.exports += traces.delete_older(settings.exports_dir, book.before.timestamp())
         if dagster_home is not None:
-            result.traces = traces.blank_records(dagster_home, found.texts)
+            result.traces = traces.blank_records(dagster_home, texts)
         if found.manifests or everybody:
             published.without_erased(settings.published_path, ids=ids, before=book.before)
         for manifest in found.manifests:

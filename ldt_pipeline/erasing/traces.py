@@ -39,9 +39,13 @@ def telling(texts: Collection[str]) -> list[str]:
     return sorted(
         text
         for text in {each.strip() for each in texts}
-        if len(text) >= _SHORTEST_TEXT
-        and ("@" in text or _PHONE.fullmatch(text) or " " in text or "://" in text)
+        if len(text) >= _SHORTEST_TEXT and (is_contact(text) or " " in text or "://" in text)
     )
+
+
+def is_contact(text: str) -> bool:
+    """Whether a text is an address or a telephone number, or has an address in it."""
+    return "@" in text or _PHONE.fullmatch(text) is not None
 
 
 def delete_exports(folder: Path, *, ids: Collection[str], texts: Collection[str]) -> list[Path]:

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import xlsxwriter
 
+from ldt_pipeline.exporting.excel import workbook
 from ldt_pipeline.exporting.presets import EXTRA_COLUMNS, Preset, PresetColumn
 from ldt_pipeline.instants import format_instant
 from ldt_pipeline.plain_text import clean, defuse
@@ -51,7 +51,10 @@ def rendered(preset: Preset, rows: Sequence[Row], *, changes: bool) -> bytes:
     if preset.format == "csv":
         return _delimited(preset, columns, rows)
     if preset.format == "xlsx":
-        return _excel(columns, rows)
+        names = [column.name for column in columns]
+        return workbook(
+            "Start list", names, ([_value(column, row) for column in columns] for row in rows)
+        )
     if preset.format == "json":
         return _json(columns, rows)
     return _parquet(preset, columns, rows)
@@ -114,39 +117,6 @@ def _delimited(preset: Preset, columns: list[PresetColumn], rows: Iterable[Row])
             "Set `encoding: utf-8` in the preset, if the target reads it, or utf-16."
         )
     return buffer.getvalue().encode(preset.encoding)
-
-
-def _excel(columns: list[PresetColumn], rows: Iterable[Row]) -> bytes:
-    buffer = io.BytesIO()
-    options = {
-        **dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False),
-        "in_memory": True,  # no temporary file, which others could read
-        "remove_timezone": True,
-    }
-    with xlsxwriter.Workbook(buffer, options) as book:
-        sheet = book.add_worksheet("Start list")
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
-        instant = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        for place, column in enumerate(columns):
-            sheet.write_string(0, place, column.name)
-        for number, row in enumerate(rows, start=1):
-            for place, column in enumerate(columns):
-                match _value(column, row):
-                    case None:
-                        pass
-                    case bool() as flag:
-                        sheet.write_boolean(number, place, flag)
-                    case dt.datetime() as moment:
-                        sheet.write_datetime(number, place, moment, instant)
-                    case dt.date() as date:
-                        midnight = dt.datetime.combine(date, dt.time())
-                        sheet.write_datetime(number, place, midnight, day)
-                    case int() | float() as amount:
-                        sheet.write_number(number, place, amount)
-                    case value:
-                        sheet.write_string(number, place, clean(str(value))[:_CELL_MOST])
-        sheet.freeze_panes(1, 0)
-    return buffer.getvalue()
 
 
 def _json(columns: list[PresetColumn], rows: Iterable[Row]) -> bytes:

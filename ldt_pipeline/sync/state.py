@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from ldt_pipeline.allocations.journal import applied_at
 from ldt_pipeline.erasing.due import Due, what_is_due
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.raw import RawStore
@@ -24,8 +25,9 @@ from ldt_pipeline.warehouse.read import live_count
 class EventState:
     """How current an event's groups and tickets are.
 
-    `changed_at` is when an entry of the event last arrived or went, `read_at` when both of its lists
-    were last read (as if never, where what was read is damaged), `race_ends_at` the start of its last race; each None if never or unknown.
+    `changed_at` is when an entry of the event last arrived or went, or when we last wrote to its
+    groups; `read_at` when both of its lists were last read (as if never, where what was read is
+    damaged); `race_ends_at` the start of its last race; each None if never or unknown.
     """
 
     event_id: str
@@ -66,7 +68,12 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
             rejected={
                 feed.name: books.rejected_count(connection, feed.entity) for feed in CHANGE_FEEDS
             },
-            events=_events(connection, settings.event_ids, _damaged_events(store)),
+            events=_events(
+                connection,
+                settings.event_ids,
+                damaged=_damaged_events(store),
+                applied_at=applied_at(settings.allocations_dir),
+            ),
             races=_races(connection),
             pending_extracts=len(pending(connection, store)),
             erasures=what_is_due(connection, store, settings),
@@ -82,7 +89,11 @@ def _damaged_events(store: RawStore) -> set[str]:
 
 
 def _events(
-    connection: duckdb.DuckDBPyConnection, configured: tuple[str, ...], damaged: set[str]
+    connection: duckdb.DuckDBPyConnection,
+    configured: tuple[str, ...],
+    *,
+    damaged: set[str],
+    applied_at: dict[str, dt.datetime],
 ) -> list[EventState]:
     feeds = [feed.name for feed in SNAPSHOT_FEEDS]
     rows = connection.execute(
@@ -109,12 +120,12 @@ def _events(
         FROM entries LEFT JOIN snapshots USING (event_id)
         WHERE event_id <> '' GROUP BY event_id ORDER BY event_id
         """,
-        [list(configured), feeds, len(feeds)],
+        [[*configured, *applied_at], feeds, len(feeds)],
     ).fetchall()
     return [
         EventState(
             event_id=row[0],
-            changed_at=row[1],
+            changed_at=max(filter(None, (row[1], applied_at.get(row[0]))), default=None),
             read_at=None if partition_folder("event_id", row[0]) in damaged else row[2],
             race_ends_at=row[3],
         )

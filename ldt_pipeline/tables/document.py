@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ldt_pipeline.tables import TABLES, Layer, Table, duckdb_type
+from ldt_pipeline.tables import TABLES, VIEWS, Layer, Table, duckdb_type
 
 _OPENING = """# Tables
 
@@ -28,6 +28,7 @@ mean, and what "anonymous" does not promise, is in [security.md](security.md#ano
 
 _LAYERS = {
     Layer.MART: "What people open, computed from the tidy tables.",
+    Layer.VIEW: "Views, counted when they are asked for: what depends on the day.",
     Layer.TIDY: "What the API says, typed, one column for one fact.",
 }
 
@@ -36,10 +37,11 @@ def document() -> str:
     """Give the page."""
     pairs = [(each.name, each.anonymous) for each in TABLES.values()]
     anonymous = [f"| `{name}` | `{other.name}` |" for name, other in pairs if other]
+    shown = [*TABLES.values(), *(each.table for each in VIEWS.values())]
     parts = [_OPENING.format(anonymous="\n".join(anonymous))]
     for layer, meaning in _LAYERS.items():
         parts.append(f"## {layer.value.capitalize()}\n\n{meaning}\n")
-        parts.extend(_section(each) for each in TABLES.values() if each.layer is layer)
+        parts.extend(_section(each) for each in shown if each.layer is layer)
     return "\n".join(parts)
 
 

@@ -22,6 +22,7 @@ class Layer(StrEnum):
 
     TIDY = "tidy"
     MART = "marts"
+    VIEW = "views"
 
 
 class Personal(StrEnum):

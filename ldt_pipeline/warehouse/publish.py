@@ -23,7 +23,7 @@ import duckdb
 
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
-from ldt_pipeline.tables import TABLES, Table
+from ldt_pipeline.tables import TABLES, VIEWS, Table
 from ldt_pipeline.warehouse.connection import another, quoted
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import column_definitions
@@ -92,6 +92,7 @@ def shape(*, personal_data: bool) -> str:
     tables = [each if personal_data else each.anonymous or each for each in TABLES.values()]
     views = [each.anonymous for each in TABLES.values() if personal_data and each.anonymous]
     names = [(each.name, list(each.schema)) for each in (*tables, *views)]
+    names += [(name, [view.sql]) for name, view in VIEWS.items()]
     return hashlib.sha256(repr(names).encode()).hexdigest()
 
 
@@ -115,7 +116,9 @@ def _build(connection: duckdb.DuckDBPyConnection, path: Path, *, personal_data: 
                 copy.result()
         for table in TABLES.values() if personal_data else ():
             if table.anonymous is not None:
-                _create_view(connection, table, table.anonymous)
+                _create_view(connection, table.anonymous, _columns_of(table, table.anonymous))
+        for view in VIEWS.values():
+            _create_view(connection, view.table, view.sql.format(schema="published"))
     finally:
         # Detaching writes the checkpoint: the file is whole, and has no log beside it.
         connection.execute("DETACH published")
@@ -130,11 +133,13 @@ def _copy(connection: duckdb.DuckDBPyConnection, source: Table, table: Table) ->
         _comment(cursor, table)
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, source: Table, view: Table) -> None:
+def _columns_of(source: Table, view: Table) -> str:
     names = ", ".join(f'"{name}"' for name in view.schema)
-    connection.execute(
-        f"CREATE VIEW published.{view.name} AS SELECT {names} FROM published.{source.name}"
-    )
+    return f"SELECT {names} FROM published.{source.name}"
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, view: Table, sql: str) -> None:
+    connection.execute(f"CREATE VIEW published.{view.name} AS {sql}")
     _comment(connection, view, "VIEW")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ldt_pipeline.allocations.checking import schema
 from ldt_pipeline.sandbox import Faults, Sandbox, SandboxAccount
 from ldt_pipeline_tests.cli.conftest import LDT, Ran, clean_environment, run_ldt
 
@@ -72,6 +75,7 @@ def test_the_walk_through_of_the_docs(
     commands = re.findall(r"^\$ ldt (.*)$", DOCS.read_text(), re.MULTILINE)
     assert len(commands) >= 6
     event_id = served.account.event_ids()[0]
+    assert ldt("sync").status == 0
     before = served.account.counts()
     seen: list[tuple[str, Ran]] = []
     for command in commands:
@@ -81,6 +85,8 @@ def test_the_walk_through_of_the_docs(
         assert ran.status == 0, (command, ran.err)
         assert "ada@" not in ran.out
         seen.append((command, ran))
+    beside = json.loads((tmp_path / "allocations.schema.json").read_text())
+    assert beside == schema()
     assert "Nothing is to change" in seen[2][1].out
     assert "Plan: 2 to create, 1 to update, 0 to delete, 1 claim link to send." in seen[4][1].out
     assert "a…@owls.example.org" in seen[4][1].out
@@ -89,6 +95,12 @@ def test_the_walk_through_of_the_docs(
     after = served.account.counts()
     assert after["partners"] == before["partners"] + 1
     assert after["groups"] == before["groups"] + 1
+    # Nothing says that groups changed, and they were read a minute ago: that we wrote to them does.
+    listed = json.loads(ldt("allocations", event_id, "--format", "json").out)
+    held = {each["reserved_entry_group_id"]: each["max_capacity"] for each in listed}
+    assert held == {group["id"]: group["maxCapacity"] for group in served.account.groups(event_id)}
+    with zipfile.ZipFile(tmp_path / "allocations.xlsx") as book:
+        assert book.read("xl/worksheets/sheet1.xml").count(b"<row ") == 1 + len(listed)
 
 
 def test_exit_statuses_are_those_of_terraform(ldt: Run, served: Sandbox, tmp_path: Path) -> None:
@@ -161,6 +173,38 @@ def test_a_killed_apply_goes_on_and_does_nothing_twice(  # noqa: PLR0917 - fixtu
     assert ldt("allocations", "plan", "a.yaml", "--detailed-exitcode").status == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("effect", ["hang", "hang_after_write"])
+def test_a_deletion_that_is_killed_goes_on(
+    ldt: Run, served: Sandbox, tmp_path: Path, settings: dict[str, str], effect: Any
+) -> None:
+    """`kill -9` between the request and the answer of a DELETE, before or after its effect."""
+    event_id = served.account.event_ids()[0]
+    ldt("allocations", "export", event_id, "--out", "a.yaml")
+    gone: list[str] = []
+
+    def take_away(document: dict[str, Any]) -> None:
+        for allocation in document["events"][0]["allocations"]:
+            for group in allocation["groups"]:
+                held = served.account.group(group["id"]) or {}
+                if held.get("usedCapacity") == 0 and not gone:
+                    gone.append(group["id"])
+                    allocation["groups"].remove(group)
+                    return
+
+    edited(tmp_path / "a.yaml", take_away)
+    assert ldt("allocations", "plan", "a.yaml", "--out", "plan.json").status == 0
+    before = served.account.counts()
+    served.faults = Faults(hang_seconds=2)
+    kill_at_write(served, effect, settings, tmp_path)
+    assert (served.account.group(gone[0]) is None) == (effect == "hang_after_write")
+    served.forget_orders()
+    assert ldt("allocations", "apply", "plan.json", "--yes").status == 0
+    assert served.account.group(gone[0]) is None
+    assert served.account.counts()["groups"] == before["groups"] - 1
+    assert ldt("allocations", "plan", "a.yaml", "--detailed-exitcode").status == 0
+
+
 def kill_at_write(served: Sandbox, effect: Any, settings: dict[str, str], folder: Path) -> None:
     """Start an apply, and kill it as soon as a write hangs (or let it end, if none does)."""
     served.forget_orders()
@@ -169,7 +213,7 @@ def kill_at_write(served: Sandbox, effect: Any, settings: dict[str, str], folder
     journal = folder / "data" / "allocations" / "journal.ndjson"
     lines = journal.read_bytes().count(b"sending") if journal.exists() else 0
     process = subprocess.Popen(
-        [str(LDT), "allocations", "apply", "plan.json"],
+        [str(LDT), "allocations", "apply", "plan.json", "--yes"],
         env={**clean_environment(), **settings},
         cwd=folder,
         stdout=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ldt_pipeline.allocations.checking import schema
+from ldt_pipeline.allocations.exporting import yaml_text
 from ldt_pipeline.allocations.nodes import AllocationsFileError
 from ldt_pipeline.allocations.tabular import csv_text
 from ldt_pipeline.allocations.wanted import read_wanted
@@ -191,3 +192,7 @@ def test_partners_go_by_id_external_id_or_name(
 
 def test_the_schema_ships_with_the_package() -> None:
     assert json.dumps(schema()).count('"#/$defs/') > 5
+    document = {"partners": [], "events": []}
+    first = yaml_text(document, has_schema=True).splitlines()[0]
+    assert first == "# yaml-language-server: $schema=allocations.schema.json"
+    assert "$schema" not in yaml_text(document, has_schema=False)

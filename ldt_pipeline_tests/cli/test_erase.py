@@ -107,6 +107,11 @@ def test_erased_everywhere(world: World) -> None:
     backup = world.folder / "backup"
     shutil.copytree(world.data / "raw", backup)
     others = _others(world)
+    public = _public_texts(world)
+    known = world.data / "exports" / "known.csv"
+    known.write_text("\n".join(public))
+    of_dagster = find(world.data / "dagster", public)
+    assert of_dagster, "the control: Dagster's records say names of races"
 
     asked = world.run("erase", "participant", world.participant)
     assert asked.status == 1, "nobody answered the question"
@@ -117,6 +122,9 @@ def test_erased_everywhere(world: World) -> None:
     assert f"application {world.application}" in ran.out
     assert "To be told:   Chip Timing Ltd: " in ran.out
     assert world.found() == {}
+    assert known.exists(), "the names of a race tell nobody who it was"
+    now_of_dagster = find(world.data / "dagster", public)
+    assert {path: now_of_dagster.get(path) for path in of_dagster} == of_dagster
     assert not [value for value in world.values if value in ran.out + ran.err]
     assert _others(world) == others
     assert world.rows(
@@ -146,6 +154,19 @@ def test_erased_everywhere(world: World) -> None:
     assert world.run("rebuild").status == 0
     assert world.found() == {}
     assert _others(world) == others
+
+
+def _public_texts(world: World) -> set[str]:
+    """Give what the person's record says of the race, the ticket and the questions."""
+    rows = world.rows(
+        f"""
+        SELECT unnest([event_name, race_name, ticket_title, partner_name, reserved_entry_group_name])
+        FROM start_list WHERE participant_id = '{world.participant}'
+        UNION SELECT question FROM participant_answers
+        WHERE participant_id = '{world.participant}'
+        """
+    )
+    return {text for (text,) in rows if text and " " in text}
 
 
 def _others(world: World) -> list[Any]:

@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import duckdb
@@ -93,7 +94,34 @@ def test_race_is_needed(ldt: Run) -> None:
 
 
 def test_unknown_format(ldt: Run) -> None:
-    assert ldt("start-list", "1", "--format", "xlsx").status == 2
+    assert ldt("start-list", "1", "--format", "dbf").status == 2
+
+
+def test_excel_is_a_file(synced: Run, tmp_path: Path) -> None:
+    for command in (("start-list", "1"), ("allocations",)):
+        ran = synced(*command, "--format", "xlsx")
+        assert (ran.status, "--out" in ran.err) == (2, True)
+    listed = json.loads(synced("allocations", "--format", "json").out)
+    file = tmp_path / "allocations.xlsx"
+    assert synced("allocations", "--format", "xlsx", "--out", str(file)).status == 0
+    with zipfile.ZipFile(file) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml")
+    assert sheet.count(b"<row ") == 1 + len(listed)
+    assert b"<f>" not in sheet
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_pace_is_a_view_of_the_published_file(synced: Run, folder: Path) -> None:
+    listed = json.loads(synced("allocations", "--pace", "--format", "json").out)
+    path = folder / "data" / "ldt.duckdb"
+    connection = duckdb.connect()  # as a notebook in another zone opens it
+    connection.execute(f"SET TimeZone = 'Pacific/Auckland'; ATTACH '{path}' AS ldt (READ_ONLY)")
+    rows = connection.sql(
+        "SELECT reserved_entry_group_id, claims_last_7_days, days_to_race FROM ldt.allocation_pace"
+    ).fetchall()
+    connection.close()
+    names = ("reserved_entry_group_id", "claims_last_7_days", "days_to_race")
+    assert set(rows) == {tuple(each[name] for name in names) for each in listed}
 
 
 def test_allocations_of_all_and_of_one_event(synced: Run) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from ldt_pipeline.api.client import Client
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.allocation_runs import apply_allocations, read_after_apply
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
+from ldt_pipeline.settings import load_settings
 
 
 @pytest.fixture
@@ -52,6 +55,17 @@ def test_drift_shows_as_a_failing_check_and_an_approved_plan_mends_it(
     assert diff.startswith("```diff")
     assert f"! 1. update group {group_id}" in diff
     assert f"maxCapacity {before + 17} → {before}" in diff
+
+    # A plan holds contacts and addresses: one that nobody approved in a month goes.
+    folder = load_settings().allocations_dir / "plans"
+    for name, days in (("0123456789abcdef", 31), ("fedcba9876543210", 29)):
+        path = folder / f"{name}.json"
+        path.write_bytes(b"{}")
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+    planned(instance)
+    kept = {path.stem for path in folder.iterdir()}
+    assert "0123456789abcdef" not in kept
+    assert {"fedcba9876543210"} < kept
 
     made = run.asset_materializations_for_node("allocation_plan")[0].metadata
     plan_hash = made["plan_hash"].value

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from ldt_pipeline.home_storage import HomeEvents
 
 SCRIPT = """
 import sys, time
@@ -32,3 +40,65 @@ def test_many_commands_make_it_at_once(tmp_path: Path) -> None:
     start.touch()
     outcomes = [(process.communicate()[1], process.returncode) for process in processes]
     assert [status for _, status in outcomes] == [0] * 4, outcomes
+
+
+def tables_of(path: Path) -> set[tuple[str, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        version = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+        [journal] = connection.execute("PRAGMA journal_mode").fetchall()
+    finally:
+        connection.close()
+    return {tuple(map(str, row)) for row in [*version, *made, journal]}
+
+
+def test_the_file_of_a_run_is_as_dagster_makes_it(tmp_path: Path) -> None:
+    files: list[Path] = []
+    for storage in (
+        SqliteEventLogStorage(str(tmp_path / "theirs" / "history" / "runs")),
+        HomeEvents(str(tmp_path / "ours")),
+    ):
+        with storage.run_connection("a-run"):
+            pass
+        files.append(Path(storage.path_for_shard("a-run")))
+        storage.dispose()
+    assert tables_of(files[0]) == tables_of(files[1])
+
+
+def planned(run_id: str, table: str) -> dg.EventLogEntry:
+    return dg.EventLogEntry(
+        error_info=None,
+        level=10,
+        user_message="",
+        run_id=run_id,
+        timestamp=1.0,
+        dagster_event=DagsterEvent.build_asset_materialization_planned_event(
+            "a_job", "a_step", AssetMaterializationPlannedData(dg.AssetKey(table))
+        ),
+    )
+
+
+def test_events_that_belong_together_are_stored_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = HomeEvents(str(tmp_path))
+    events.store_event_batch([planned("a-run", "tickets"), planned("a-run", "races")])
+    assert len(events.get_logs_for_run("a-run")) == 2
+    assert set(events.all_asset_keys()) == {dg.AssetKey("tickets"), dg.AssetKey("races")}
+
+    store = HomeEvents.store_event
+
+    def break_at_events(storage: HomeEvents, event: dg.EventLogEntry) -> None:
+        if event.get_dagster_event().asset_key == dg.AssetKey("events"):
+            raise OSError("no space left")
+        store(storage, event)
+
+    monkeypatch.setattr(HomeEvents, "store_event", break_at_events)
+    with pytest.raises(OSError, match="no space left"):
+        events.store_event_batch([planned("a-run", "partners"), planned("a-run", "events")])
+    assert len(events.get_logs_for_run("a-run")) == 2
+    assert dg.AssetKey("partners") not in events.all_asset_keys()
+    events.store_event(planned("a-run", "partners"))
+    assert len(events.get_logs_for_run("a-run")) == 3
+    events.dispose()
