@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev lint format types check docs bench bench-peers bench-faults lock clean
+.PHONY: help setup demo test dev lint format types check docs site notebooks bench bench-peers bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,6 +44,20 @@ check: setup ## Load the code location as Dagster will
 
 docs: setup ## Write the parts of docs/ that follow from the code
 	$(BIN)/python -m ldt_pipeline.tables.document docs/tables.md
+	$(BIN)/python -m ldt_pipeline.cli.document docs/commands.md
+
+site: docs ## Build the documentation's site into build/site: open index.html
+	$(BIN)/zensical build --strict --clean
+	@echo "Open build/site/index.html, or serve it, which its search needs:"
+	@echo "  $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
+
+# Pages may hold what only their owner should read. Empty addresses: nothing is asked of the internet.
+notebooks: setup ## Run the notebooks on LDT_DATA_DIR, and make pages of them in build/notebooks
+	umask 077 && $(BIN)/python -m nbconvert --log-level ERROR --execute --to html --no-input \
+		--KernelManager.transport_encryption=required --HTMLExporter.mathjax_url= \
+		--HTMLExporter.require_js_url= --HTMLExporter.jquery_url= \
+		--output-dir build/notebooks notebooks/*.ipynb
+	@echo "Open build/notebooks/race_week.html, partner_review.html or ballot.html in a browser."
 
 bench: setup ## Measure a first load of 100,000 participants
 	$(BIN)/python -m benchmarks.first_load
@@ -55,7 +69,7 @@ bench-faults: setup ## Break network, API, disk and processes for hours, and com
 	$(BIN)/python -m benchmarks.faults $(FAULTS)
 
 lock: setup ## Pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra notebooks --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-strip-extras --upgrade --output-file requirements.lock
 
 clean: ## Take away the virtual environment and caches, never data/

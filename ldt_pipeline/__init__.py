@@ -6,6 +6,7 @@ In a notebook:
 
     db = ldt.connect()                        # the published file, read-only, always the newest
     ldt.start_list("3517846101")              # a polars frame; see `ldt_pipeline/notebook.py`
+    ldt.coming_starts()                       # what is to do this week; see `ldt_pipeline/reviews.py`
 
 What is imported here is looked up when it is used: `ldt --help` is for people who wait.
 """
@@ -18,28 +19,58 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ldt_pipeline.notebook import (
         NotPublishedError,
+        allocation_history,
+        allocation_pace,
+        application_funnel,
         connect,
         data_issues,
         participant_versions,
         partner_allocations,
         races,
+        read_frame,
         start_list,
         start_list_changes,
+    )
+    from ldt_pipeline.reviews import (
+        ages,
+        applications_by_day,
+        ballots,
+        changes_by_day,
+        coming_starts,
+        registration_curves,
+        registration_pace,
     )
 
 __all__ = [
     "NotPublishedError",
+    "ages",
+    "allocation_history",
+    "allocation_pace",
+    "application_funnel",
+    "applications_by_day",
+    "ballots",
+    "changes_by_day",
+    "coming_starts",
     "connect",
     "data_issues",
     "participant_versions",
     "partner_allocations",
     "races",
+    "read_frame",
+    "registration_curves",
+    "registration_pace",
     "start_list",
     "start_list_changes",
 ]
 
+_REVIEWS = {
+    *("ages", "applications_by_day", "ballots", "changes_by_day"),
+    *("coming_starts", "registration_curves", "registration_pace"),
+}
+
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("ldt_pipeline.notebook"), name)
+        module = "reviews" if name in _REVIEWS else "notebook"
+        return getattr(import_module(f"ldt_pipeline.{module}"), name)
     raise AttributeError(f"module 'ldt_pipeline' has no attribute {name!r}")

@@ -10,7 +10,7 @@ All frames have the types of the registry (`docs/tables.md` has every column); i
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import duckdb
 import polars as pl
 
 from ldt_pipeline.settings import load_settings
-from ldt_pipeline.tables import table
+from ldt_pipeline.tables import VIEWS, table
 from ldt_pipeline.warehouse.connection import quoted
 from ldt_pipeline.warehouse.read import START_ORDER
 
@@ -36,13 +36,14 @@ def connect(path: str | Path | None = None) -> duckdb.DuckDBPyConnection:
     their own names, and `db.sql("select * from start_list").pl()` gives a polars frame.
 
     Args:
-        path: The file; by default the one of the settings (`LDT_DATA_DIR`).
+        path: The file; by default the one of the settings (`LDT_DATA_DIR`, `.env`), in the working
+            folder or in the nearest one above it that has such a file or an `.env`.
 
     Raises:
         NotPublishedError: There is no such file yet.
         duckdb.Error: The file can't be read.
     """
-    file = Path(path) if path is not None else load_settings().published_path
+    file = Path(path) if path is not None else _published_path()
     if not file.exists():
         raise NotPublishedError(
             f"There is no published file at {file}. Run `ldt sync` first, or name the folder with "
@@ -160,6 +161,61 @@ def partner_allocations(
     return _read("partner_allocations", condition, parameters, order, path)
 
 
+def allocation_pace(event_id: str | None = None, *, path: str | Path | None = None) -> pl.DataFrame:
+    """Give how fast places are claimed, counted now: one row per live reserved entry group.
+
+    Returns:
+        The columns of the view `allocation_pace`, of one event or of all: those of
+        `partner_allocations`, claims in the last seven days, when the group will be full, and days
+        to the race.
+
+    Raises:
+        NotPublishedError: There is no file.
+    """
+    condition, parameters = "TRUE", dict[str, Any]()
+    if event_id is not None:
+        condition, parameters = "event_id = $event_id", {"event_id": event_id}
+    order = "event_id, partner_name NULLS LAST, reserved_entry_group_id"
+    return _read("allocation_pace", condition, parameters, order, path)
+
+
+def allocation_history(
+    event_id: str | None = None, *, path: str | Path | None = None
+) -> pl.DataFrame:
+    """Give how groups stood day by day, as far as they were read: one row per group and day.
+
+    Returns:
+        The columns of the table `allocation_history`, of one event or of all. It begins with the first
+        sync: the API tells nothing of the time before.
+
+    Raises:
+        NotPublishedError: There is no file.
+    """
+    condition, parameters = "TRUE", dict[str, Any]()
+    if event_id is not None:
+        condition, parameters = "event_id = $event_id", {"event_id": event_id}
+    order = "event_id, reserved_entry_group_id, day"
+    return _read("allocation_history", condition, parameters, order, path)
+
+
+def application_funnel(
+    event_id: str | None = None, *, path: str | Path | None = None
+) -> pl.DataFrame:
+    """Give what became of applications: by event, ticket, draw, resolution and status.
+
+    Returns:
+        The columns of the table `application_funnel`, of one event or of all.
+
+    Raises:
+        NotPublishedError: There is no file.
+    """
+    condition, parameters = "TRUE", dict[str, Any]()
+    if event_id is not None:
+        condition, parameters = "event_id = $event_id", {"event_id": event_id}
+    order = "event_id, ticket_id, ballot_draw, application_resolution_type, approval_status"
+    return _read("application_funnel", condition, parameters, order, path)
+
+
 def races(*, path: str | Path | None = None) -> pl.DataFrame:
     """Give every race that is known, by start and id.
 
@@ -190,8 +246,58 @@ def data_issues(event_id: str | None = None, *, path: str | Path | None = None) 
     return _read("data_issues", condition, parameters, order, path)
 
 
+def _published_path() -> Path:
+    """Look upwards: Jupyter starts a notebook in the notebook's own folder, not in the project's."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        env_file = folder / ".env"
+        file = load_settings(env_file).published_path
+        if file.is_relative_to(here):  # settings take a relative folder to be in the working one
+            file = folder / file.relative_to(here)
+        if file.exists() or env_file.is_file():
+            return file
+    return load_settings().published_path
+
+
+def read_frame(
+    query: str,
+    parameters: Mapping[str, Any],
+    schema: Mapping[str, pl.DataType],
+    path: str | Path | None = None,
+) -> pl.DataFrame:
+    """Ask the published file, and give the columns of the schema in its types and order.
+
+    Args:
+        query: SQL with `$name` for each parameter. It can be a user's own.
+        parameters: Values by name.
+        schema: The columns that the query gives, or some of them, with their types.
+        path: Another published file.
+
+    Raises:
+        NotPublishedError: There is no file, or it lacks a table or column that the query names.
+    """
+    connection = connect(path)
+    try:
+        # A table that isn't there would be looked for among the functions of this module.
+        connection.execute("SET python_enable_replacements = false")
+        frame = connection.sql(query, params=dict(parameters)).pl()
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise NotPublishedError(
+            f"The published file lacks a table or column ({_first_line(error)}). It was published "
+            "without personal data (the same table with _anonymous at its end may be there), or by "
+            "another version. See LDT_PUBLISH_PERSONAL_DATA, and `ldt sync`."
+        ) from None
+    finally:
+        connection.close()
+    return frame.select(pl.col(each).cast(kind) for each, kind in schema.items())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _schema(name: str) -> dict[str, pl.DataType]:
-    return table(name).schema
+    return (VIEWS[name].table if name in VIEWS else table(name)).schema
 
 
 def _read(
@@ -203,23 +309,7 @@ def _read(
     *,
     columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    schema = _schema(name)
-    wanted = list(columns or schema)
-    names = ", ".join(f'"{each}"' for each in wanted)
-    connection = connect(path)
-    try:
-        # A table that isn't there would be looked for among the functions of this module.
-        connection.execute("SET python_enable_replacements = false")
-        frame = connection.sql(
-            f"SELECT {names} FROM {name} WHERE {condition} ORDER BY {order}",  # noqa: S608 - ours
-            params=parameters,
-        ).pl()
-    except (duckdb.CatalogException, duckdb.BinderException):
-        raise NotPublishedError(
-            f"The published file has no table {name} with these columns: it was published without "
-            f"personal data ({name}_anonymous may be there), or by another version. See "
-            "LDT_PUBLISH_PERSONAL_DATA, and `ldt sync`."
-        ) from None
-    finally:
-        connection.close()
-    return frame.select(pl.col(each).cast(schema[each]) for each in wanted)
+    schema = {each: _schema(name)[each] for each in columns or _schema(name)}
+    names = ", ".join(f'"{each}"' for each in schema)
+    query = f"SELECT {names} FROM {name} WHERE {condition} ORDER BY {order}"  # noqa: S608 - ours
+    return read_frame(query, parameters, schema, path)

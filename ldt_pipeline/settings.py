@@ -172,14 +172,17 @@ class Settings(BaseSettings):
         return self.api_key.get_secret_value()
 
 
-def load_settings() -> Settings:
+def load_settings(env_file: Path = Path(".env")) -> Settings:
     """Read the settings.
+
+    Args:
+        env_file: Where those lie that the environment doesn't have; it need not be there.
 
     Raises:
         SettingsError: One of them makes no sense; every bad one is named, none is printed.
     """
     try:
-        return Settings()
+        return Settings(_env_file=env_file)  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         problems = "; ".join(
             f"LDT_{'.'.join(str(part) for part in each['loc']).upper()}: "

@@ -57,6 +57,20 @@ def test_always_the_newest(path: Path) -> None:
         assert ldt.start_list("r1")["participant_id"].to_list() == ["z"]
 
 
+def test_a_notebook_in_a_folder_of_its_own(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jupyter starts it there: settings and data lie above, and the nearest ones count."""
+    monkeypatch.delenv("LDT_DATA_DIR")
+    notebooks = path.parent / "project" / "notebooks"
+    notebooks.mkdir(parents=True)
+    monkeypatch.chdir(notebooks)
+    (path.parent / "data").mkdir()
+    path.rename(path.parent / "data" / "ldt.duckdb")
+    assert ldt.start_list("r1").height == 3
+    (notebooks.parent / ".env").write_text("LDT_DATA_DIR=elsewhere")
+    with pytest.raises(ldt.NotPublishedError, match="project/elsewhere"):
+        ldt.connect()
+
+
 def test_nothing_can_be_written(path: Path) -> None:
     with ldt.connect() as db, pytest.raises(duckdb.InvalidInputException, match="read-only"):
         db.execute("DELETE FROM start_list")

@@ -93,6 +93,7 @@ def export(event_id: str | None, to_format: str, out: Path | None) -> None:
     ),
     failures="the file is wrong, or the API can't be reached",
     done="done; with --detailed-exitcode: done, and nothing is to change",
+    usage="wrong usage; with --detailed-exitcode: done, and something is to change",
 )
 @click.argument("file", type=_FILE)
 @click.option(

@@ -86,7 +86,8 @@ VERBOSE = click.Option(
 class Command(click.Command):
     """A command with `--verbose`, whose help teaches, and whose errors are one sentence on stderr.
 
-    `examples` are command lines, `failures` the reasons for exit status 1, and `done` what 0 means.
+    `examples` are command lines, `failures` the reasons for exit status 1, and `done` and
+    `usage` what 0 and 2 mean. `statuses` says what each exit status means.
     """
 
     def __init__(
@@ -95,28 +96,29 @@ class Command(click.Command):
         examples: Sequence[str],
         failures: str,
         done: str = "done",
+        usage: str = "wrong usage",
         ends_by_interruption: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.params.append(VERBOSE)
-        self._examples = examples
-        self._statuses = {
+        self.examples = tuple(examples)
+        self.statuses = {
             "0": done,
             "1": f"{failures}; one sentence on stderr says why",
-            "2": "wrong usage",
+            "2": usage,
         }
         if not ends_by_interruption:
-            self._statuses["130"] = "interrupted by Ctrl-C"
+            self.statuses["130"] = "interrupted by Ctrl-C"
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write examples and exit statuses below the options."""
         del ctx
         with formatter.section("Examples"):
-            for example in self._examples:
+            for example in self.examples:
                 formatter.write(f"{' ' * formatter.current_indent}{example}\n")
         with formatter.section("Exit status"):
-            formatter.write_dl(list(self._statuses.items()))
+            formatter.write_dl(list(self.statuses.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

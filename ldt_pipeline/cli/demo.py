@@ -110,6 +110,8 @@ def _sync_and_show(settings: Settings, *, is_named: bool) -> None:
         "      every table, for DuckDB or a notebook; it may stay open while a sync runs\n"
         f"  {prefix}ldt start-list {example} --format csv\n"
         f"  {prefix}ldt allocations\n"
+        f"  {prefix}make notebooks\n"
+        "      pages for race week, partner reviews and ballots, with plots\n"
         "  ldt demo --serve\n"
         "      keeps the sandbox running; with the lines that it prints, `make dev` shows all of\n"
         "      it in Dagster's UI\n"

@@ -42,7 +42,7 @@ class Published:
     short_help="Bring everything up to date, and publish it.",
     examples=(
         "ldt sync",
-        "ldt sync --whole    (once a night, where no daemon does it)",
+        "ldt sync --whole    # once a night, where no daemon does it",
         "*/15 * * * * cd /srv/ldt && .venv/bin/ldt sync    (in a crontab)",
     ),
     failures="failed; what was published before stays",
