@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import yaml
 
 from ldt_pipeline.cli import main
 from ldt_pipeline.definitions import defs
+from ldt_pipeline.race_calendar import stale_after
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.tables.document import document
 
@@ -43,6 +45,18 @@ def test_every_sensor_and_schedule_is_documented() -> None:
     repository = defs.get_repository_def()
     for each in (*repository.sensor_defs, *repository.schedule_defs):
         assert f"`{each.name}`" in OPERATING, each.name
+
+
+def test_how_fresh_is_fresh_enough_is_documented() -> None:
+    start = dt.datetime(2027, 5, 9, 8, tzinfo=dt.UTC)
+    rows = re.findall(r"^\| at most (\d+) (\w+) away.*? \| (\d+) (\w+) old \|$", OPERATING, re.M)
+    assert len(rows) == 3
+    for number, unit, age, age_unit in rows:
+        ahead = dt.timedelta(**{unit: int(number)})
+        assert stale_after(start, start - ahead) == dt.timedelta(**{age_unit: int(age)})
+        before = stale_after(start, start - ahead - dt.timedelta(seconds=1))
+        assert before is not None
+        assert before > dt.timedelta(**{age_unit: int(age)})
 
 
 @pytest.mark.parametrize(

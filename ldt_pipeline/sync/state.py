@@ -9,6 +9,8 @@ import duckdb
 
 from ldt_pipeline.erasing.due import Due, what_is_due
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.instants import now
+from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.extract_files import partition_folder
 from ldt_pipeline.raw.quarantine import waiting
@@ -25,13 +27,16 @@ class EventState:
     """How current an event's groups and tickets are.
 
     `changed_at` is when an entry of the event last arrived or went, `read_at` when both of its lists
-    were last read (as if never, where what was read is damaged), `race_ends_at` the start of its last race; each None if never or unknown.
+    were last read (as if never, where what was read is damaged), `next_start_at` when its next race
+    starts (or started, at most `AFTER_START` ago), `race_ends_at` the start of its last race; each None
+    if never or unknown.
     """
 
     event_id: str
     changed_at: dt.datetime | None
     read_at: dt.datetime | None
     race_ends_at: dt.datetime | None
+    next_start_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +110,11 @@ def _events(
             ) GROUP BY event_id
         )
         SELECT event_id, max(_extracted_at), any_value(read_at) FILTER (lists = ?),
-            max(race_start_at)
+            max(race_start_at), min(race_start_at) FILTER (race_start_at >= ?)
         FROM entries LEFT JOIN snapshots USING (event_id)
         WHERE event_id <> '' GROUP BY event_id ORDER BY event_id
         """,
-        [list(configured), feeds, len(feeds)],
+        [list(configured), feeds, len(feeds), now() - AFTER_START],
     ).fetchall()
     return [
         EventState(
@@ -117,6 +122,7 @@ def _events(
             changed_at=row[1],
             read_at=None if partition_folder("event_id", row[0]) in damaged else row[2],
             race_ends_at=row[3],
+            next_start_at=row[4],
         )
         for row in rows
     ]
