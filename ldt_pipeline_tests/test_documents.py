@@ -13,6 +13,7 @@ import yaml
 
 from ldt_pipeline.cli import main
 from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs.plot_assets import PLOTS
 from ldt_pipeline.race_calendar import stale_after
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.tables.document import document
@@ -45,6 +46,11 @@ def test_every_sensor_and_schedule_is_documented() -> None:
     repository = defs.get_repository_def()
     for each in (*repository.sensor_defs, *repository.schedule_defs):
         assert f"`{each.name}`" in OPERATING, each.name
+
+
+def test_every_plot_is_documented() -> None:
+    for plot in PLOTS:
+        assert f"| `{plot.asset}` |" in OPERATING, plot.asset
 
 
 def test_how_fresh_is_fresh_enough_is_documented() -> None:
@@ -83,7 +89,7 @@ def test_yaml_at_the_root_is_readable() -> None:
 
 
 def test_the_core_does_not_know_dagster_and_the_sandbox_knows_nobody() -> None:
-    core = ["api", "feeds", "raw", "tidy", "marts", "warehouse", "sync", "tables"]
+    core = ["api", "feeds", "raw", "tidy", "marts", "warehouse", "sync", "tables", "plots"]
     script = (
         "import sys\n"
         "import importlib, pkgutil, ldt_pipeline\n"

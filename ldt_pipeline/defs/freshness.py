@@ -67,7 +67,9 @@ def freshness_sensor(
     evaluation = dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(PUBLISHED), check_name=EVENTS_ARE_FRESH, **_outcome(events, moment)
     )
-    return dg.SensorResult(cursor=cursor, asset_events=[evaluation])
+    return dg.SensorResult(
+        skip_reason=evaluation.description, cursor=cursor, asset_events=[evaluation]
+    )
 
 
 def _cursor(events: Sequence[EventFreshness], moment: dt.datetime) -> str:
