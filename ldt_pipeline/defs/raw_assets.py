@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
-from ldt_pipeline.defs.names import published_names
+from ldt_pipeline.defs.names import published_names, tag_run
 from ldt_pipeline.defs.partitions import EVENTS, RACES, id_of, key_of, months
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.feeds.catalogue import (
@@ -122,8 +122,9 @@ def snapshot_asset(feed: Feed) -> dg.AssetsDefinition:
         },
     )
     def raw_snapshot(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
+        event_ids = [id_of(key) for key in context.partition_keys]
+        tag_run(context, storage.settings.published_path, events=event_ids)
         with api.client() as client:
-            event_ids = [id_of(key) for key in context.partition_keys]
             snapshots = fetch_snapshots(client, storage.raw(), feed, event_ids)
         names = published_names(storage.settings.published_path)
         for event_id, manifest in snapshots.items():
@@ -168,7 +169,13 @@ def roster_asset(
         },
     )
     def raw_roster(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
-        names = published_names(storage.settings.published_path)
+        path = storage.settings.published_path
+        names = published_names(path)
+        ids = [id_of(key) for key in context.partition_keys]
+        if partitions is EVENTS:
+            tag_run(context, path, events=ids)
+        else:
+            tag_run(context, path, races=ids)
         with api.client() as client:
             for key in context.partition_keys:
                 result = reconcile_roster(client, storage.raw(), storage.settings, feed, id_of(key))
