@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev lint format types check docs site notebooks bench bench-peers bench-faults lock clean
+.PHONY: help setup demo test test-browser dev lint format types check docs site notebooks bench bench-peers bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,6 +26,10 @@ demo: setup ## From nothing to a start list and allocations, on the embedded san
 # one process would wait for the other.
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+
+test-browser: setup ## Drive a browser through Dagster's pages (LDT_BROWSER names it, else chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock
+	LDT_BROWSER="$${LDT_BROWSER:-chromium}" $(BIN)/python -m pytest ldt_pipeline_tests/browser
 
 dev: setup ## Open the Dagster UI on http://localhost:3000
 	$(BIN)/dg dev
@@ -71,6 +75,8 @@ bench-faults: setup ## Break network, API, disk and processes for hours, and com
 lock: setup ## Pin the newest allowed versions
 	$(BIN)/uv pip compile pyproject.toml --group dev --extra notebooks --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-strip-extras --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile --group browser --universal --python-version 3.11 --constraint requirements.lock \
+		--generate-hashes --no-header --no-strip-extras --upgrade --output-file requirements-browser.lock
 
 clean: ## Take away the virtual environment and caches, never data/
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -15,7 +15,9 @@ from ldt_pipeline.defs.allocation_runs import (
 from ldt_pipeline.defs.checks import CHECKS
 from ldt_pipeline.defs.erasing_assets import raw_erasures
 from ldt_pipeline.defs.export_assets import EXPORT_JOB, race_exports, race_week_exports
+from ldt_pipeline.defs.freshness import freshness_sensor
 from ldt_pipeline.defs.jobs import JOBS
+from ldt_pipeline.defs.plot_assets import race_office_plots
 from ldt_pipeline.defs.raw_assets import raw_assets
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import SCHEDULES, SENSORS
@@ -45,12 +47,13 @@ def build_definitions() -> dg.Definitions:
             quality,
             published,
             race_exports,
+            race_office_plots,
             *allocations,
         ],
         asset_checks=CHECKS,
         jobs=[*JOBS, EXPORT_JOB, *ALLOCATION_JOBS],
         schedules=[*SCHEDULES, race_week_exports, hourly_allocation_plan],
-        sensors=[*SENSORS, read_after_apply],
+        sensors=[*SENSORS, freshness_sensor, read_after_apply],
         resources={"api": LetsDoThis(), "storage": Storage()},
         executor=dg.in_process_executor,
     )

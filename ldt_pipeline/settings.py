@@ -131,6 +131,11 @@ class Settings(BaseSettings):
         return self.data_dir / "ldt.duckdb"
 
     @property
+    def confirmed_path(self) -> Path:
+        """The note of when each list was last known to be just as it is published."""
+        return self.data_dir / "confirmed.json"
+
+    @property
     def exports_dir(self) -> Path:
         """Where exports go."""
         return self.data_dir / "exports"
@@ -142,6 +147,7 @@ class Settings(BaseSettings):
         return (
             *(self.raw_dir, self.exports_dir, self.ledger_dir, self.data_dir / "dagster"),
             self.allocations_dir,
+            self.confirmed_path,
             *databases,
             *(path.with_name(f"{path.name}.wal") for path in databases),
             self.warehouse_path.with_suffix(".lock"),

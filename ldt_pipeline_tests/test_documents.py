@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from ldt_pipeline.cli import main
 from ldt_pipeline.cli.document import document as commands
 from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs.plot_assets import PLOTS
+from ldt_pipeline.race_calendar import stale_after
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.tables.document import document
 
@@ -50,8 +54,26 @@ def test_every_sensor_and_schedule_is_documented() -> None:
         assert f"`{each.name}`" in OPERATING, each.name
 
 
-def test_the_lock_names_no_index_and_pins_everything_with_hashes() -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_every_plot_is_documented() -> None:
+    for plot in PLOTS:
+        assert f"| `{plot.asset}` |" in OPERATING, plot.asset
+
+
+def test_how_fresh_is_fresh_enough_is_documented() -> None:
+    start = dt.datetime(2027, 5, 9, 8, tzinfo=dt.UTC)
+    rows = re.findall(r"^\| at most (\d+) (\w+) away.*? \| (\d+) (\w+) old \|$", OPERATING, re.M)
+    assert len(rows) == 3
+    for number, unit, age, age_unit in rows:
+        ahead = dt.timedelta(**{unit: int(number)})
+        assert stale_after(start, start - ahead) == dt.timedelta(**{age_unit: int(age)})
+        before = stale_after(start, start - ahead - dt.timedelta(seconds=1))
+        assert before is not None
+        assert before > dt.timedelta(**{age_unit: int(age)})
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-browser.lock"])
+def test_the_lock_names_no_index_and_pins_everything_with_hashes(name: str) -> None:
+    lock = (ROOT / name).read_text(encoding="utf-8")
     assert "--index" not in lock
     assert "://" not in lock
     pinned = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
@@ -65,7 +87,7 @@ def test_yaml_at_the_root_is_readable() -> None:
 
 
 def test_the_core_does_not_know_dagster_and_the_sandbox_knows_nobody() -> None:
-    core = ["api", "feeds", "raw", "tidy", "marts", "warehouse", "sync", "tables"]
+    core = ["api", "feeds", "raw", "tidy", "marts", "warehouse", "sync", "tables", "plots"]
     script = (
         "import sys\n"
         "import importlib, pkgutil, ldt_pipeline\n"

@@ -8,6 +8,7 @@ from pydantic import Field
 from ldt_pipeline.allocations.agreed import approved_plan, diff_markdown, plan_agreed
 from ldt_pipeline.allocations.applying import apply_plan
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
+from ldt_pipeline.defs.names import tag_run
 from ldt_pipeline.defs.raw_assets import API_POOL
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 
@@ -110,6 +111,11 @@ def applied_allocations(
     """Apply."""
     folder = storage.settings.allocations_dir
     plan = approved_plan(folder, config.plan_hash)
+    tag_run(
+        context,
+        storage.settings.published_path,
+        events=[each.event_id for each in plan.totals],
+    )
     with api.client() as client:
         applied = apply_plan(client, plan, folder, allow_delete_claimed=config.allow_delete_claimed)
     if applied.unclear_links:

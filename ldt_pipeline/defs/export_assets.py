@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from ldt_pipeline.defs.metadata import OWNERS, Materialized, column_schema
+from ldt_pipeline.defs.names import tag_run
 from ldt_pipeline.defs.partitions import RACE_KEYS, RACES, id_of, key_of
 from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.exporting.race_week import due_races, export_race
@@ -34,6 +35,7 @@ EXPORT_RACES = "export_races"
 def race_exports(context: dg.AssetExecutionContext, storage: Storage) -> Materialized:
     """Write one race's lists."""
     race_id = id_of(context.partition_key)
+    tag_run(context, storage.settings.published_path, races=[race_id])
     done = export_race(storage.settings, race_id, now())
     return dg.MaterializeResult(
         metadata={

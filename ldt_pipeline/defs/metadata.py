@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from ldt_pipeline.defs.lineage import column_lineage, origin
 from ldt_pipeline.tables import Table, duckdb_type
 from ldt_pipeline.warehouse.checks import Check, Outcome
 from ldt_pipeline.warehouse.read import relation
@@ -24,22 +25,25 @@ _CELL_CHARACTERS_MOST = 40
 
 def table_metadata(table: Table) -> dict[str, Any]:
     """Give what is known of a table before it has rows."""
+    lineage = column_lineage(table)
     return {
         "dagster/table_name": f"ldt.main.{table.name}",
         "dagster/column_schema": column_schema(table),
+        **({"dagster/column_lineage": lineage} if lineage else {}),
         "grain": table.grain,
         "key": ", ".join(table.key),
     }
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """Give the columns with their types, descriptions and the kind of personal data in them."""
+    """Give the columns with their types, descriptions, origin and kind of personal data."""
+    origins = origin(table)
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=column.name,
                 type=duckdb_type(column.type),
-                description=column.description,
+                description=f"{column.description} {origins.get(column.name, '')}".strip(),
                 constraints=dg.TableColumnConstraints(
                     nullable=column.name not in table.key,
                     unique=table.key == (column.name,),

@@ -74,9 +74,11 @@ def contiguous_ranges(
     """Cover wanted partition keys by few ranges of the order in which partitions exist.
 
     A run takes one range. Where the wanted keys lie in more pieces than `most`, the nearest pieces
-    are joined: reading an event once too often is cheaper than a run more.
+    are joined: reading an event once too often is cheaper than a run more. Ranges come in the order
+    in which their first key is wanted.
     """
-    positions = sorted(existing.index(key) for key in set(wanted))
+    rank = {existing.index(key): rank for rank, key in enumerate(dict.fromkeys(wanted))}
+    positions = sorted(rank)
     if not positions:
         return []
     pieces: list[list[int]] = [[positions[0], positions[0]]]
@@ -89,4 +91,7 @@ def contiguous_ranges(
         gaps = [after[0] - before[1] for before, after in pairwise(pieces)]
         nearest = gaps.index(min(gaps))
         pieces[nearest : nearest + 2] = [[pieces[nearest][0], pieces[nearest + 1][1]]]
+    pieces.sort(
+        key=lambda piece: min(at for place, at in rank.items() if piece[0] <= place <= piece[1])
+    )
     return [(existing[first], existing[last]) for first, last in pieces]

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import dagster as dg
 from pydantic import Field
 
+from ldt_pipeline.defs.lineage import raw_keys
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
-from ldt_pipeline.defs.names import published_names
+from ldt_pipeline.defs.names import published_names, tag_run
 from ldt_pipeline.defs.partitions import EVENTS, RACES, id_of, key_of, months
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.feeds.catalogue import (
@@ -37,15 +38,14 @@ API_POOL = "lets_do_this_api"
 """One run at a time asks the API: each already sends as many requests at once as is allowed."""
 
 
-RECORD_COLUMNS = dg.TableSchema(
-    columns=[
-        dg.TableColumn(
-            "record",
-            "json",
-            description="The record as received, a line each; its keys are in the tidy tables.",
-        )
-    ]
-)
+def record_columns(feed: Feed) -> dg.TableSchema:
+    """Give the keys of a feed's records that tables are read from; records have others, too."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(key, "json", description="A key of the record, as received.")
+            for key in raw_keys(feed.entity)
+        ]
+    )
 
 
 class ChangesConfig(dg.Config):
@@ -81,7 +81,7 @@ def change_asset(feed: ChangeFeed, settings: Settings) -> dg.AssetsDefinition:
         pool=API_POOL,
         metadata={
             "dagster/table_name": f"raw.{feed.name}",
-            "dagster/column_schema": RECORD_COLUMNS,
+            "dagster/column_schema": record_columns(feed),
         },
     )
     def raw_changes(
@@ -118,12 +118,13 @@ def snapshot_asset(feed: Feed) -> dg.AssetsDefinition:
         pool=API_POOL,
         metadata={
             "dagster/table_name": f"raw.{feed.name}",
-            "dagster/column_schema": RECORD_COLUMNS,
+            "dagster/column_schema": record_columns(feed),
         },
     )
     def raw_snapshot(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
+        event_ids = [id_of(key) for key in context.partition_keys]
+        tag_run(context, storage.settings.published_path, events=event_ids)
         with api.client() as client:
-            event_ids = [id_of(key) for key in context.partition_keys]
             snapshots = fetch_snapshots(client, storage.raw(), feed, event_ids)
         names = published_names(storage.settings.published_path)
         for event_id, manifest in snapshots.items():
@@ -164,11 +165,17 @@ def roster_asset(
         pool=API_POOL,
         metadata={
             "dagster/table_name": f"raw.{roster.name}",
-            "dagster/column_schema": RECORD_COLUMNS,
+            "dagster/column_schema": record_columns(roster),
         },
     )
     def raw_roster(context: dg.AssetExecutionContext, api: LetsDoThis, storage: Storage) -> None:
-        names = published_names(storage.settings.published_path)
+        path = storage.settings.published_path
+        names = published_names(path)
+        ids = [id_of(key) for key in context.partition_keys]
+        if partitions is EVENTS:
+            tag_run(context, path, events=ids)
+        else:
+            tag_run(context, path, races=ids)
         with api.client() as client:
             for key in context.partition_keys:
                 result = reconcile_roster(client, storage.raw(), storage.settings, feed, id_of(key))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from ldt_pipeline.defs.automation import ON_NEWS
+from ldt_pipeline.defs.freshness import FRESHNESS_SPEC, freshness_result
 from ldt_pipeline.defs.metadata import (
     OWNERS,
     Materialized,
@@ -217,6 +218,7 @@ quality = mart_assets("build_quality", "quality", QUALITY_MARTS)
     pool=WAREHOUSE_POOL,
     automation_condition=ON_NEWS,
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESH_WITHIN),
+    check_specs=[FRESHNESS_SPEC],
     metadata={
         "dagster/table_name": "ldt",
         "dagster/column_schema": dg.TableSchema(
@@ -227,7 +229,7 @@ quality = mart_assets("build_quality", "quality", QUALITY_MARTS)
         ),
     },
 )
-def published(storage: Storage) -> Materialized:
+def published(storage: Storage) -> Iterator[Materialized | dg.AssetCheckResult]:
     """Publish the warehouse."""
     settings = storage.settings
     with open_warehouse(settings.warehouse_path) as connection:
@@ -238,7 +240,7 @@ def published(storage: Storage) -> Materialized:
             settings.published_path,
             personal_data=settings.publish_personal_data,
         )
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(TABLES),
             "replaced": is_new,
@@ -246,3 +248,4 @@ def published(storage: Storage) -> Materialized:
             "bytes": settings.published_path.stat().st_size,
         }
     )
+    yield freshness_result(storage)

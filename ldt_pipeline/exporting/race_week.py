@@ -1,6 +1,7 @@
 """When a race's list is due, and writing the lists of a race that is near.
 
-What belongs here: the rhythm of race week, names of files. What doesn't: Dagster (`defs/`).
+What belongs here: which races are due, names of files. What doesn't: the rhythm of race week
+(`race_calendar.py`), Dagster (`defs/`).
 """
 
 from __future__ import annotations
@@ -16,18 +17,10 @@ from upath import UPath
 from ldt_pipeline.exporting.presets import load_preset
 from ldt_pipeline.exporting.race_lists import Exported, export, listed
 from ldt_pipeline.exporting.writing import suffix
+from ldt_pipeline.race_calendar import AFTER_START, RACE_WEEK, phase
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.connection import connect
-
-RACE_WEEK = dt.timedelta(days=7)
-AFTER_START = dt.timedelta(hours=1)
-
-_RHYTHM = (
-    (dt.timedelta(hours=4), 1),
-    (dt.timedelta(days=1), 15),
-    (RACE_WEEK, 60),
-)
-"""How many minutes lie between two exports while the start is at most so far away."""
+from ldt_pipeline.warehouse.read import list_of_starts
 
 
 class NoPeopleError(Exception):
@@ -47,11 +40,10 @@ class Start:
 
 def is_due(starts_at: dt.datetime, moment: dt.datetime) -> bool:
     """Whether a race's list is due in the minute of an instant."""
-    ahead = starts_at - moment
-    if ahead < -AFTER_START:
+    current = phase(starts_at, moment)
+    if current is None or current.export_every is None:
         return False
-    minutes = next((every for limit, every in _RHYTHM if ahead <= limit), None)
-    return minutes is not None and int(moment.timestamp()) // 60 % minutes == 0
+    return int(moment.timestamp()) // 60 * 60 % current.export_every.total_seconds() == 0
 
 
 def starts_near(
@@ -66,7 +58,7 @@ def starts_near(
         ORDER BY race_start_at, race_id
         """,
         {
-            "list": _list_table(connection),
+            "list": list_of_starts(connection),
             "since": moment - AFTER_START,
             "until": moment + RACE_WEEK,
             "race_id": race_id,
@@ -97,7 +89,7 @@ def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[E
     presets = [load_preset(name, settings.presets_dir) for name in settings.export_presets]
     done: list[Exported] = []
     with connect(settings.published_path, read_only=True) as connection:
-        if _list_table(connection) != "start_list":
+        if list_of_starts(connection) != "start_list":
             raise NoPeopleError(
                 "The published file holds no personal data, and a start list is nothing else: set "
                 "LDT_PUBLISH_PERSONAL_DATA to true and run `ldt sync`, or unset LDT_EXPORT_PRESETS."
@@ -125,9 +117,3 @@ def _file_name(text: str) -> str:
     """Give a text as a part of a file's name; what had to be changed is told apart by a digest."""
     name = _UNFIT_FOR_A_NAME.sub("_", text).lstrip(".")
     return name if name == text else f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _list_table(connection: duckdb.DuckDBPyConnection) -> str:
-    """Give the table that tells of starts: without personal data it has another name."""
-    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    return "start_list" if ("start_list",) in tables else "start_list_anonymous"

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from ldt_pipeline.connecting import connect
 from ldt_pipeline.erasing.book import Book
+from ldt_pipeline.instants import now
 from ldt_pipeline.organiser import remember_organiser
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
+from ldt_pipeline.sync.freshness import confirm
 from ldt_pipeline.sync.plan import FeedPlan, due_events, plan_feeds
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.connection import DamagedWarehouseError
@@ -39,15 +41,18 @@ class Asked:
 
 
 def ask(settings: Settings, state: State) -> Asked:
-    """Ask each list whether anything changed.
+    """Ask each list whether anything changed; where nothing did, note that what is published stands.
 
     Raises:
         ApiError: A list could not be asked.
         SettingsError: No key is set.
     """
     store = RawStore(str(settings.raw_dir))
+    asked_at = now()
     with connect(settings) as client:
         plans = plan_feeds(client, store, state)
+        if state.is_settled:
+            confirm(settings.confirmed_path, (p.feed.name for p in plans if p.is_quiet), asked_at)
         remember_organiser(settings.data_dir, settings.require_api_key())
         return Asked(state=state, plans=plans, requests=client.requests_sent)
 

@@ -16,6 +16,7 @@ from ldt_pipeline.feeds.changes import has_unseen
 from ldt_pipeline.feeds.positions import Position, position
 from ldt_pipeline.feeds.totals import Totals, ask_totals
 from ldt_pipeline.instants import month_of, now
+from ldt_pipeline.race_calendar import read_again_after
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.sync.reconcile import findings_to_read_again
@@ -23,6 +24,7 @@ from ldt_pipeline.sync.state import EventState, State
 
 _PAST_EVENT_DAYS = 2
 _PAST_EVENT_REFRESH = dt.timedelta(days=7)
+_FAR = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,9 @@ def due_events(
     """Give the events whose groups and tickets have to be read again.
 
     They carry no timestamps. Due is an event that was never read, one whose entries changed since
-    it was read, and one that was read longer ago than `refresh_minutes`; once its last race is
-    over, a week is soon enough.
+    it was read, and one that was read longer ago than `refresh_minutes`, or than the nearness of its
+    next race allows; once its last race is over, a week is soon enough. Those with the nearest race
+    come first.
     """
     moment = at or now()
     refresh = dt.timedelta(minutes=refresh_minutes)
@@ -74,9 +77,13 @@ def due_events(
         is_over = event.race_ends_at and event.race_ends_at < moment - dt.timedelta(
             days=_PAST_EVENT_DAYS
         )
-        return moment - event.read_at >= (max(refresh, _PAST_EVENT_REFRESH) if is_over else refresh)
+        if is_over:
+            return moment - event.read_at >= max(refresh, _PAST_EVENT_REFRESH)
+        near = read_again_after(event.next_start_at, moment)
+        return moment - event.read_at >= (refresh if near is None else min(refresh, near))
 
-    return [event.event_id for event in events if is_due(event)]
+    nearest_first = sorted(events, key=lambda event: event.next_start_at or _FAR)
+    return [event.event_id for event in nearest_first if is_due(event)]
 
 
 def _plan_feed(client: Client, store: RawStore, state: State, feed: ChangeFeed) -> FeedPlan:

@@ -10,6 +10,8 @@ import duckdb
 from ldt_pipeline.allocations.journal import applied_at
 from ldt_pipeline.erasing.due import Due, what_is_due
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.instants import now
+from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.extract_files import partition_folder
 from ldt_pipeline.raw.quarantine import waiting
@@ -27,13 +29,15 @@ class EventState:
 
     `changed_at` is when an entry of the event last arrived or went, or when we last wrote to its
     groups; `read_at` when both of its lists were last read (as if never, where what was read is
-    damaged); `race_ends_at` the start of its last race; each None if never or unknown.
+    damaged); `next_start_at` when its next race starts (or started, at most `AFTER_START` ago);
+    `race_ends_at` the start of its last race; each None if never or unknown.
     """
 
     event_id: str
     changed_at: dt.datetime | None
     read_at: dt.datetime | None
     race_ends_at: dt.datetime | None
+    next_start_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +131,14 @@ def _events(
             ) GROUP BY event_id
         )
         SELECT event_id, max(_extracted_at), any_value(read_at) FILTER (lists = ?),
-            max(race_start_at)
+            max(race_start_at), min(race_start_at) FILTER (race_start_at >= ?)
         FROM entries LEFT JOIN snapshots USING (event_id)
         WHERE event_id <> '' GROUP BY event_id ORDER BY event_id
         """,
         [
             [*configured, *applied_at],
             *([each[column] for each in not_found] for column in range(3)),
-            *(feeds, len(feeds)),
+            *(feeds, len(feeds), now() - AFTER_START),
         ],
     ).fetchall()
     return [
@@ -143,6 +147,7 @@ def _events(
             changed_at=max(filter(None, (row[1], applied_at.get(row[0]))), default=None),
             read_at=None if partition_folder("event_id", row[0]) in damaged else row[2],
             race_ends_at=row[3],
+            next_start_at=row[4],
         )
         for row in rows
     ]

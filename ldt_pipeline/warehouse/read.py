@@ -86,6 +86,12 @@ def live_counts_by(connection: duckdb.DuckDBPyConnection, name: str, column: str
     return dict(rows)
 
 
+def list_of_starts(connection: duckdb.DuckDBPyConnection) -> str:
+    """Give the published table that tells of starts: without personal data it has another name."""
+    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    return "start_list" if ("start_list",) in tables else "start_list_anonymous"
+
+
 def hashes(
     connection: duckdb.DuckDBPyConnection, name: str, column: str | None = None, value: str = ""
 ) -> dict[str | int, int]:

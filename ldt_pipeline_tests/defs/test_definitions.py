@@ -120,3 +120,28 @@ def test_workspace_and_project_name_the_same_location() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
     assert workspace["location_name"] == project["code_location_name"]
     assert workspace["module_name"].startswith(project["root_module"])
+
+
+def test_columns_lead_back_to_the_api(graph) -> None:
+    """From a column of the start list over the tidy table to a key of the record, which is shown."""
+
+    def lineage(name: str) -> dict[str, list[dg.TableColumnDep]]:
+        return graph.get(dg.AssetKey(name)).metadata["dagster/column_lineage"].deps_by_column
+
+    (dep,) = lineage("start_list")["registered_at"]
+    assert (dep.asset_key, dep.column_name) == (dg.AssetKey("participants"), "created_at")
+    raw = {each.asset_key.to_user_string(): each for each in lineage("participants")["created_at"]}
+    assert raw["raw_participants"].column_name == "createdAt"
+    for name in TABLES:
+        if "dagster/column_lineage" not in graph.get(dg.AssetKey(name)).metadata:
+            continue
+        node = graph.get(dg.AssetKey(name))
+        for dep in {dep for deps in lineage(name).values() for dep in deps}:
+            assert dep.asset_key in node.parent_keys, (name, dep.asset_key)
+            shown = graph.get(dep.asset_key).metadata["dagster/column_schema"].columns
+            assert dep.column_name in {each.name for each in shown}, (name, dep.column_name)
+
+
+def test_a_column_says_where_it_comes_from(graph) -> None:
+    shown = graph.get(dg.AssetKey("start_list")).metadata["dagster/column_schema"].columns
+    assert all(" From `" in each.description for each in shown)

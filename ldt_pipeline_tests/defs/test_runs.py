@@ -14,7 +14,7 @@ import pytest
 from ldt_pipeline.dead_runs import release_dead_runs
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import PUBLISH
-from ldt_pipeline.defs.names import published_names
+from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
 from ldt_pipeline.defs.partitions import key_of
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.runner import RunFailedError, Runner, rebuild
@@ -203,7 +203,7 @@ def test_dagster_home_is_honoured(sandbox, monkeypatch, tmp_path: Path) -> None:
     assert os.environ["DAGSTER_HOME"] == str(home)
 
 
-def test_a_partition_says_what_its_event_or_race_is_called(synced, account) -> None:
+def test_a_partition_and_its_run_say_which_event_or_race_it_is(synced, account) -> None:
     event_id = sorted(account.event_ids())[0]
     race_id = account.race_ids(event_id)[0]
     names = published_names(load_settings().published_path)
@@ -225,4 +225,8 @@ def test_a_partition_says_what_its_event_or_race_is_called(synced, account) -> N
         )
         (event,) = done.asset_materializations_for_node(asset)
         assert event.metadata["name"].value == names[key]
+        tags = synced.get_run_by_id(done.run_id).tags
+        assert (tags[EVENT_TAG], tags[EVENT_NAME_TAG]) == (event_id, names[event_id])
+    (of_all,) = synced.get_runs(dg.RunsFilter(job_name="read_events"), limit=1, ascending=True)
+    assert EVENT_TAG not in of_all.tags, "it was about several"
     assert published_names(load_settings().data_dir / "nowhere.duckdb") == {}
