@@ -52,7 +52,7 @@ bench-faults: setup ## Break network, API, disk and processes for hours, and com
 	$(BIN)/python -m benchmarks.faults $(FAULTS)
 
 lock: setup ## Pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-strip-extras --upgrade --output-file requirements.lock
 
 clean: ## Take away the virtual environment and caches, never data/
