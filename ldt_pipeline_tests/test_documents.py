@@ -6,10 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from ldt_pipeline.alerting.config import EXAMPLE, AlertsFile
+from ldt_pipeline.alerting.trouble import Source, Trouble
 from ldt_pipeline.cli import main
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.settings import Settings
@@ -45,6 +48,19 @@ def test_every_sensor_and_schedule_is_documented() -> None:
         assert f"`{each.name}`" in OPERATING, each.name
 
 
+def test_the_page_of_alerts_shows_the_packaged_file_and_each_source() -> None:
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    assert EXAMPLE.read_text(encoding="utf-8") in page
+    for name, command in main.commands["alerts"].commands.items():  # type: ignore[attr-defined]
+        assert f"`ldt alerts {name}`" in page, command
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        AlertsFile.model_validate(yaml.safe_load(block))
+    for source in get_args(Source):
+        assert f"`{source}`" in page, source
+    fields = [field for field in Trouble.__struct_fields__ if field != "source"]
+    assert all(f"`{field}`" in page for field in fields), fields
+
+
 @pytest.mark.parametrize(
     "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name
 )
@@ -69,7 +85,7 @@ def test_yaml_at_the_root_is_readable() -> None:
 
 
 def test_the_core_does_not_know_dagster_and_the_sandbox_knows_nobody() -> None:
-    core = ["api", "feeds", "raw", "tidy", "marts", "warehouse", "sync", "tables"]
+    core = ["api", "feeds", "raw", "tidy", "marts", "warehouse", "sync", "tables", "alerting"]
     script = (
         "import sys\n"
         "import importlib, pkgutil, ldt_pipeline\n"
