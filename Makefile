@@ -54,6 +54,9 @@ bench-faults: setup ## Break network, API, disk and processes for hours, and com
 lock: setup ## Pin the newest allowed versions
 	$(BIN)/uv pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-strip-extras --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group build --extra postgres --universal \
+		--python-version 3.11 --constraint requirements.lock --generate-hashes --no-header \
+		--no-strip-extras --output-file deploy/requirements.lock
 
 clean: ## Take away the virtual environment and caches, never data/
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
