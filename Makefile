@@ -73,10 +73,13 @@ bench-faults: setup ## Break network, API, disk and processes for hours, and com
 	$(BIN)/python -m benchmarks.faults $(FAULTS)
 
 lock: setup ## Pin the newest allowed versions
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra notebooks --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-strip-extras --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra notebooks --extra postgres --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade --output-file requirements.lock
 	$(BIN)/uv pip compile --group browser --universal --python-version 3.11 --constraint requirements.lock \
 		--generate-hashes --no-header --no-strip-extras --upgrade --output-file requirements-browser.lock
+	$(BIN)/uv pip compile pyproject.toml --group build --extra postgres --universal \
+		--python-version 3.11 --constraint requirements.lock --generate-hashes --no-header \
+		--no-strip-extras --output-file deploy/requirements.lock
 
 clean: ## Take away the virtual environment and caches, never data/
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ import warnings
 
 import dagster as dg
 
+from ldt_pipeline.defs.alert_sensors import send_alerts
 from ldt_pipeline.defs.allocation_assets import allocation_plan, applied_allocations
 from ldt_pipeline.defs.allocation_runs import (
     ALLOCATION_JOBS,
@@ -53,7 +54,7 @@ def build_definitions() -> dg.Definitions:
         asset_checks=CHECKS,
         jobs=[*JOBS, EXPORT_JOB, *ALLOCATION_JOBS],
         schedules=[*SCHEDULES, race_week_exports, hourly_allocation_plan],
-        sensors=[*SENSORS, freshness_sensor, read_after_apply],
+        sensors=[*SENSORS, freshness_sensor, read_after_apply, send_alerts],
         resources={"api": LetsDoThis(), "storage": Storage()},
         executor=dg.in_process_executor,
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
@@ -69,10 +69,21 @@ def make_home() -> Path:
     return home_folder()
 
 
-def records_folder() -> Path:
-    """Give the folder that Dagster's own records lie in, be it ours or that of DAGSTER_HOME."""
+def records_folders() -> list[Path]:
+    """Give the folders that Dagster's own records lie in: ours, and that of DAGSTER_HOME.
+
+    What runs print lies in ours wherever the rest is, if its `dagster.yaml` says so.
+    """
     home = os.environ.get("DAGSTER_HOME")
-    return Path(home) if home else home_folder()
+    return [home_folder(), *([Path(home)] if home else [])]
+
+
+def records_database(instance: DagsterInstance) -> str | None:
+    """Give SQLAlchemy's address, with its password, of the server that has Dagster's records.
+
+    None where they lie in files.
+    """
+    return cast("str | None", getattr(instance.run_storage, "postgres_url", None))
 
 
 def open_instance() -> DagsterInstance:

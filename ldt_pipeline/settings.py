@@ -7,6 +7,7 @@ folder. What doesn't: anything that acts on them.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     export_target: str | None = None
     export_recipient: str | None = None
     allocations_file: Path | None = None
+    alerts_file: Path | None = None
     publish_personal_data: bool = True
     retention_days: int | None = Field(default=None, ge=1)
     deleted_retention_days: int = Field(default=30, ge=0)
@@ -79,7 +81,7 @@ class Settings(BaseSettings):
             raise ValueError("must be an address alone, without user, password, query or fragment")
         return value.rstrip("/")
 
-    @field_validator("data_dir", "questions_file", "presets_dir", "allocations_file")
+    @field_validator("data_dir", "questions_file", "presets_dir", "allocations_file", "alerts_file")
     @classmethod
     def _make_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -146,8 +148,7 @@ class Settings(BaseSettings):
         databases = (self.warehouse_path, self.published_path)
         return (
             *(self.raw_dir, self.exports_dir, self.ledger_dir, self.data_dir / "dagster"),
-            self.allocations_dir,
-            self.confirmed_path,
+            *(self.allocations_dir, self.alerts_dir, self.confirmed_path),
             *databases,
             *(path.with_name(f"{path.name}.wal") for path in databases),
             self.warehouse_path.with_suffix(".lock"),
@@ -162,6 +163,11 @@ class Settings(BaseSettings):
     def allocations_dir(self) -> Path:
         """Where the journal of what was written to the API lies, and plans that wait."""
         return self.data_dir / "allocations"
+
+    @property
+    def alerts_dir(self) -> Path:
+        """Where it is written down what is wrong, and who was told."""
+        return self.data_dir / "alerts"
 
     def require_api_key(self) -> str:
         """Give the key.
@@ -196,3 +202,11 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
             for each in error.errors(include_input=False, include_url=False)
         )
         raise SettingsError(f"The settings can't be used. {problems}.") from None
+
+
+def read_secret(name: str) -> SecretStr | None:
+    """Read a secret that another file names: from the environment, or from `.env`."""
+    from dotenv import dotenv_values  # noqa: PLC0415 - where pydantic-settings reads it, too
+
+    value = os.environ.get(name) or dotenv_values(".env").get(name)
+    return SecretStr(value) if value else None

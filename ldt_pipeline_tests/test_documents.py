@@ -7,10 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from ldt_pipeline.alerting.config import EXAMPLE, AlertsFile
+from ldt_pipeline.alerting.trouble import Source, Trouble
 from ldt_pipeline.cli import main
 from ldt_pipeline.cli.document import document as commands
 from ldt_pipeline.definitions import defs
@@ -59,6 +62,19 @@ def test_every_plot_is_documented() -> None:
         assert f"| `{plot.asset}` |" in OPERATING, plot.asset
 
 
+def test_the_page_of_alerts_shows_the_packaged_file_and_each_source() -> None:
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    assert EXAMPLE.read_text(encoding="utf-8") in page
+    for name, command in main.commands["alerts"].commands.items():  # type: ignore[attr-defined]
+        assert f"`ldt alerts {name}`" in page, command
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        AlertsFile.model_validate(yaml.safe_load(block))
+    for source in get_args(Source):
+        assert f"`{source}`" in page, source
+    fields = [field for field in Trouble.__struct_fields__ if field != "source"]
+    assert all(f"`{field}`" in page for field in fields), fields
+
+
 def test_how_fresh_is_fresh_enough_is_documented() -> None:
     start = dt.datetime(2027, 5, 9, 8, tzinfo=dt.UTC)
     rows = re.findall(r"^\| at most (\d+) (\w+) away.*? \| (\d+) (\w+) old \|$", OPERATING, re.M)
@@ -88,6 +104,7 @@ def test_yaml_at_the_root_is_readable() -> None:
 
 def test_the_core_does_not_know_dagster_and_the_sandbox_knows_nobody() -> None:
     core = ["api", "feeds", "raw", "tidy", "marts", "warehouse", "sync", "tables", "plots"]
+    core += ["alerting"]
     script = (
         "import sys\n"
         "import importlib, pkgutil, ldt_pipeline\n"

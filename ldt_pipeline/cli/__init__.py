@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import click
 
+from ldt_pipeline.cli.alerts import alerts
 from ldt_pipeline.cli.allocations import allocations
 from ldt_pipeline.cli.check import check
 from ldt_pipeline.cli.command import VERBOSE, prepare_streams
@@ -58,6 +59,6 @@ _LOOK_UPS = (partner, reserved_entry, participant, application)
 for _command in (
     *(demo, check, sync, start_list, allocations),
     *_LOOK_UPS,
-    *(erase, rebuild, compact, sandbox),
+    *(alerts, erase, rebuild, compact, sandbox),
 ):
     main.add_command(_command)

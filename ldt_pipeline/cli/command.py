@@ -22,6 +22,7 @@ _VERBOSE = "ldt_pipeline.verbose"
 
 _EXPLAINED = frozenset(
     {
+        "AlertsFileError",
         "AllocationsFileError",
         "ApiError",
         "ApplyBusyError",

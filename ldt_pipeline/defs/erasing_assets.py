@@ -9,7 +9,7 @@ from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.erasing.book import Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.erasing.erase import erase
-from ldt_pipeline.home import records_folder
+from ldt_pipeline.home import records_database, records_folders
 from ldt_pipeline.progress import reporter
 from ldt_pipeline.raw import ERASURES
 
@@ -71,7 +71,8 @@ def raw_erasures(
         storage.settings,
         storage.raw(),
         asked,
-        dagster_home=records_folder(),
+        dagster_homes=records_folders(),
+        dagster_database=records_database(context.instance),
         progress=reporter("erase"),
     )
     for recipient in erased.recipients:
@@ -86,6 +87,7 @@ def raw_erasures(
             "extracts_rewritten": erased.extracts,
             "exports_deleted": len(erased.exports),
             "files_of_dagster_changed": len(erased.traces),
+            "values_of_dagster_changed": erased.values_in_database,
             "recipients_to_tell": len(erased.recipients),
         }
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from ldt_pipeline.alerting.polls import note_poll
 from ldt_pipeline.api.errors import ApiError
 from ldt_pipeline.defs.jobs import (
     ERASE,
@@ -70,11 +71,12 @@ def poll_sensor(
     try:
         state = read_state(storage.settings, wait_seconds=0)
         plans = ask(storage.settings, state).plans
-    except (
-        *(WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError),
-        *(ApiError, OtherOrganiserError),
-    ) as error:
+    except (WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError) as error:
         return dg.SkipReason(str(error))
+    except (ApiError, OtherOrganiserError) as error:
+        note_poll(storage.settings, error)
+        return dg.SkipReason(str(error))
+    note_poll(storage.settings, None)
     requests = list(_requests(plans, state, storage))
     if state.erasures and not _is_running(context.instance, ERASE):
         requests.insert(0, dg.RunRequest(job_name=ERASE))

@@ -26,6 +26,7 @@ import duckdb
 
 from ldt_pipeline.erasing import ledger, published, traces
 from ldt_pipeline.erasing.book import ENTITIES, RACES, Book, Erasure, Reason, write_erasures
+from ldt_pipeline.erasing.database import blank_database
 from ldt_pipeline.erasing.due import Subject, what_is_due
 from ldt_pipeline.erasing.public_texts import only_theirs
 from ldt_pipeline.erasing.scan import look_through, rewrite
@@ -56,6 +57,7 @@ class Erased:
     extracts: int = 0
     exports: list[Path] = field(default_factory=list[Path])
     traces: list[Path] = field(default_factory=list[Path])
+    values_in_database: int = 0
     recipients: list[str] = field(default_factory=list[str])
 
 
@@ -64,10 +66,14 @@ def erase(
     store: RawStore,
     asked: Sequence[Subject] = (),
     *,
-    dagster_home: Path | None = None,
+    dagster_homes: Sequence[Path] = (),
+    dagster_database: str | None = None,
     progress: Progress | None = None,
 ) -> Erased:
     """Erase what is due, and whom somebody asked for, from every copy under the data folder.
+
+    `dagster_homes` are the folders of Dagster's records, and `dagster_database` SQLAlchemy's address of
+    the server that has them, with its password, where one does.
 
     An extract that can't be read is set aside, to be fetched again by the next sync, and its bytes
     are deleted: nobody can say who is in it.
@@ -91,8 +97,10 @@ def erase(
         result.exports = traces.delete_exports(settings.exports_dir, ids=everybody, texts=texts)
         if book.before is not None:
             result.exports += traces.delete_older(settings.exports_dir, book.before.timestamp())
-        if dagster_home is not None:
-            result.traces = traces.blank_records(dagster_home, texts)
+        for home in dagster_homes:
+            result.traces += traces.blank_records(home, texts)
+        if dagster_database is not None:
+            result.values_in_database = blank_database(dagster_database, texts)
         if found.manifests or everybody:
             published.without_erased(settings.published_path, ids=ids, before=book.before)
         for manifest in found.manifests:

@@ -100,7 +100,7 @@ def blank_records(folder: Path, texts: Collection[str]) -> list[Path]:
 
 def _blank_sqlite(path: Path, texts: Collection[str]) -> None:
     """Replace texts in every column, and leave no free page or log with the old bytes."""
-    forms = sorted({form for text in texts for form in (text, _in_json(text))}, key=len)
+    forms = forms_of(texts)
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
         connection.execute("PRAGMA secure_delete = ON")
         tables = connection.execute(
@@ -109,7 +109,7 @@ def _blank_sqlite(path: Path, texts: Collection[str]) -> None:
         for (table,) in tables:
             columns = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
             for column in (each[1] for each in columns):
-                for form in reversed(forms):
+                for form in forms:
                     connection.execute(
                         f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) '
                         f'WHERE typeof("{column}") = \'text\' AND instr("{column}", ?)',
@@ -119,13 +119,19 @@ def _blank_sqlite(path: Path, texts: Collection[str]) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def forms_of(texts: Collection[str]) -> list[str]:
+    """Give the texts that tell who it was as they may stand in records: the longest first."""
+    found = {form for text in telling(texts) for form in (text, _in_json(text))}
+    return sorted(found, key=lambda form: (-len(form), form))
+
+
 def _in_json(text: str) -> str:
     """Write a text as it stands inside JSON that is all ASCII."""
     return msgspec.json.encode(text).decode()[1:-1].encode("ascii", "backslashreplace").decode()
 
 
 def _needles(texts: Collection[str]) -> list[bytes]:
-    return sorted({form.encode() for text in telling(texts) for form in (text, _in_json(text))})
+    return sorted(form.encode() for form in forms_of(texts))
 
 
 def _whole_words(ids: Collection[str]) -> re.Pattern[bytes] | None:

@@ -21,6 +21,7 @@ COMMANDS = [
     "reserved-entry",
     "participant",
     "application",
+    "alerts",
     "erase",
     "rebuild",
     "compact",
@@ -48,6 +49,15 @@ def test_help_of_what_changes_allocations(name: str) -> None:
     for part in ("Usage: ", "Examples:", f"ldt allocations {name}", "Exit status:"):
         assert part in result.output
     assert name in CliRunner().invoke(main, ["allocations", "--help"]).output
+
+
+@pytest.mark.parametrize("name", ["example", "test", "status", "send"])
+def test_help_of_alerts(name: str) -> None:
+    result = CliRunner().invoke(main, ["alerts", name, "--help"])
+    assert result.exit_code == 0
+    for part in ("Usage: ", "Examples:", f"ldt alerts {name}", "Exit status:"):
+        assert part in result.output
+    assert name in CliRunner().invoke(main, ["alerts", "--help"]).output
 
 
 def test_version() -> None:
