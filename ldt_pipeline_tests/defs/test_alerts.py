@@ -203,6 +203,8 @@ def test_the_file_is_broken_and_nothing_is_lost(alerts, sandbox, hook) -> None:
     path = load_settings().alerts_file
     text = path.read_text()
     path.write_text("channels: {}")
+    with BookFile(load_settings().alerts_dir).changed() as book:
+        book.failures_seen = 10**9  # as if Dagster's records were others than before
     sandbox.revoke_key(sandbox.api_key)
     assert not fetch(alerts)
     with pytest.raises(AlertsFileError, match=r"alerts.yaml:1 \(channels\)"):
