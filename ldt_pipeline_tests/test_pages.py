@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -115,8 +116,8 @@ def typed(page: Path) -> list[str]:
 
 
 def words_of(line: str) -> list[str]:
-    """Split as a shell does, without comments and settings in front."""
-    words = shlex.split(line, comments=True)
+    """Split as a shell does, without comments, settings in front, and where the output goes."""
+    words = list(takewhile(lambda word: word != ">", shlex.split(line, comments=True)))
     while words and re.match(r"[A-Z_]+=", words[0]):
         words.pop(0)
     return [words[0].removeprefix(".venv/bin/"), *words[1:]] if words else []
