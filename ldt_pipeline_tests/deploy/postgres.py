@@ -133,6 +133,7 @@ def _programs(folder: Path) -> Path:
     shutil.copytree(package / "pginstall18", folder / "wheel" / package.name / "pginstall18")
     if libraries.exists():
         shutil.copytree(libraries, folder / "wheel" / libraries.name)
-    for path in (folder / "wheel").rglob("*"):
+    # Of its own too: a test before may have left a mask that keeps others out.
+    for path in (folder / "wheel", *(folder / "wheel").rglob("*")):
         path.chmod(0o755)
     return folder / "wheel" / package.name / "pginstall18" / "bin"
