@@ -111,11 +111,11 @@ class Allocations(_Part):
 
 
 class Watch(_Part):
-    """What is looked at besides runs, checks and the poll, which always are; null: not at all."""
+    """What is looked at besides runs, checks and the poll, which always are; null, or false: not at all."""
 
     api_key_days: int | None = Field(default=14, ge=1, le=366)
     stale_hours: dict[str, Annotated[float, Field(gt=0)]] = {"raw_deletions": 26}
-    stale_events_hours: float | None = Field(default=6, gt=0)
+    stale_events: bool = True
     allocations: Allocations | None = Allocations()
     race_week_days: int | None = Field(default=7, ge=1, le=60)
     race_week_at_least: Severity = "warning"

@@ -15,10 +15,11 @@ import duckdb
 from ldt_pipeline.alerting.config import Allocations, Watch
 from ldt_pipeline.alerting.trouble import SEVERITIES, Severity, Trouble, rank, step_of
 from ldt_pipeline.api.keys import expiry_of
+from ldt_pipeline.race_calendar import RACE_WEEK
 from ldt_pipeline.settings import Settings
-from ldt_pipeline.sync.state import read_state
-from ldt_pipeline.warehouse.connection import DamagedWarehouseError, WarehouseBusyError, connect
-from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
+from ldt_pipeline.sync.freshness import freshness_of_events
+from ldt_pipeline.warehouse.connection import connect
+from ldt_pipeline.warehouse.read import list_of_starts
 
 _KEY_STEPS = (14, 7, 3, 1)
 """Days before a key's end at which whoever was told is told again."""
@@ -70,30 +71,26 @@ def published_troubles(settings: Settings, watch: Watch, moment: dt.datetime) ->
         return None
 
 
-def event_troubles(settings: Settings, hours: float, moment: dt.datetime) -> list[Trouble] | None:
-    """Give the events with a race ahead whose groups and tickets were not read for long."""
+def event_troubles(settings: Settings, moment: dt.datetime) -> list[Trouble] | None:
+    """Give the events of which what is published is too old for how near their race is.
+
+    None where the published file can't be read.
+    """
     try:
-        events = read_state(settings, wait_seconds=0).events
-    except (WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError):
+        stale = [each for each in freshness_of_events(settings, moment) if each.is_stale]
+    except duckdb.Error:
         return None
-    oldest_allowed = moment - dt.timedelta(hours=hours)
-    read_at = [
-        each.read_at
-        for each in events
-        if each.race_ends_at is not None
-        and each.race_ends_at > moment
-        and each.read_at is not None
-        and each.read_at < oldest_allowed
-    ]
-    if not read_at:
+    if not stale:
         return []
+    ages = [each.age for each in stale if each.age is not None]
+    starts = [each.next_start_at for each in stale if each.next_start_at is not None]
     return [
         Trouble(
             source="stale_events",
-            severity="warning",
-            count=len(read_at),
-            at=min(read_at),
-            step=step_of(len(read_at)),
+            severity="error" if starts and min(starts) - moment <= RACE_WEEK else "warning",
+            count=len(stale),
+            at=moment - max(ages) if ages else None,
+            step=step_of(len(stale)),
         )
     ]
 
@@ -104,18 +101,12 @@ _Starts = dict[tuple[str, str], dt.datetime]
 
 def _starts_ahead(connection: duckdb.DuckDBPyConnection, moment: dt.datetime) -> _Starts:
     # From entries, and not from `races`: a race that comes every year has many starts.
-    tables = {
-        row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    }
     rows = connection.execute(
         """
         SELECT event_id, coalesce(race_id, ''), min(race_start_at) FROM query_table($list)
         WHERE race_start_at > $since AND event_id IS NOT NULL GROUP BY ALL
         """,
-        {
-            "list": "start_list" if "start_list" in tables else "start_list_anonymous",
-            "since": moment - _AFTER_START,
-        },
+        {"list": list_of_starts(connection), "since": moment - _AFTER_START},
     ).fetchall()
     starts: _Starts = {}
     for event_id, race_id, starts_at in rows:

@@ -141,10 +141,10 @@ def _stale_asset(trouble: Trouble, _occurrences: int) -> str:
 
 
 def _stale_events(trouble: Trouble, _occurrences: int) -> str:
-    events = "event has" if trouble.count == 1 else "events have"
+    events = "event is" if trouble.count == 1 else "events are"
     return (
-        f"{trouble.count} {events} a race ahead, and groups and tickets that were not read for "
-        f"long: at the worst since {_moment(trouble.at)}."
+        f"{trouble.count} {events} shown as they were too long ago for how near the race is: the "
+        f"oldest as of {_moment(trouble.at)}."
     )
 
 

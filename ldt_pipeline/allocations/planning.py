@@ -1,7 +1,7 @@
 """Finding the changes: what the file wants beside what is there.
 
 What belongs here: which partner and group is meant, what differs, and what is wrong with a wish.
-What doesn't: reading either side, warnings (`warnings.py`), and making changes. Pure: no I/O.
+What doesn't: reading either side, warnings (`notices.py`), and making changes. Pure: no I/O.
 """
 
 from __future__ import annotations

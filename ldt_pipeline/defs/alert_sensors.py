@@ -68,11 +68,7 @@ def look_and_deliver(
     _require_assets(config.watch, assets)
     moment = file.clock()
     published = published_troubles(settings, config.watch, moment)
-    events = (
-        []
-        if config.watch.stale_events_hours is None
-        else event_troubles(settings, config.watch.stale_events_hours, moment)
-    )
+    events = event_troubles(settings, moment) if config.watch.stale_events else []
     days = config.watch.api_key_days
     with file.changed() as book:
         _close_repaired_runs(book, instance, moment)

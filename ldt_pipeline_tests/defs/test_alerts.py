@@ -297,13 +297,15 @@ def test_the_published_file_in_race_week(alerts) -> None:
     assert published_troubles(settings, watch, moment) is None
 
 
-def test_events_that_were_not_read_for_long(alerts) -> None:
+def test_events_that_are_too_old_for_how_near_their_race_is(alerts) -> None:
     settings = load_settings()
     now = dt.datetime.now(dt.UTC)
-    assert event_troubles(settings, 6, now) == []
-    (stale,) = event_troubles(settings, 6, now + dt.timedelta(hours=7)) or []
+    assert event_troubles(settings, now) == []
+    (stale,) = event_troubles(settings, now + dt.timedelta(days=2)) or []
     assert stale.count > 0
-    assert "not read for long" in stale.sentence()
+    assert "shown as they were too long ago" in stale.sentence()
+    settings.published_path.write_bytes(b"no database")
+    assert event_troubles(settings, now) is None
 
 
 def personal_data() -> list[str]:
