@@ -1,7 +1,7 @@
 """Runs of commands that were killed: Dagster believes that they still run.
 
 What belongs here: how runs of the command line are told from others, and ending dead ones. What
-doesn't: running (`runner.py`).
+doesn't: running (`dagster_runs.py`).
 """
 
 from __future__ import annotations

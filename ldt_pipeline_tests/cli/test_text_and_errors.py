@@ -149,7 +149,7 @@ OURS = {
     "IncompleteWalkError": "api.errors",
     "OutdatedWarehouseError": "warehouse.schema",
     "QuestionsFileError": "tidy",
-    "RunFailedError": "runner",
+    "RunFailedError": "dagster_runs",
     "SettingsError": "settings",
     "WarehouseBusyError": "warehouse.connection",
 }

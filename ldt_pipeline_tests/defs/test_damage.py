@@ -8,12 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ldt_pipeline.dagster_runs import RunFailedError
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import all_set_aside, waiting
-from ldt_pipeline.runner import RunFailedError, erase, rebuild, sync
+from ldt_pipeline.runner import erase, rebuild, sync
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline_tests.defs.conftest import run_sync
 

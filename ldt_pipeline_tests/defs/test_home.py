@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,8 @@ import pytest
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from ldt_pipeline.dagster_runs import Runner
+from ldt_pipeline.home import open_instance
 from ldt_pipeline.home_storage import HomeEvents
 
 SCRIPT = """
@@ -102,3 +105,27 @@ def test_events_that_belong_together_are_stored_together_or_not_at_all(
     events.store_event(planned("a-run", "partners"))
     assert len(events.get_logs_for_run("a-run")) == 3
     events.dispose()
+
+
+def test_records_that_can_not_be_written_together_are_written_one_by_one_and_quietly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command's stderr is for the one sentence of why it failed."""
+
+    def fail(storage: HomeEvents, events: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(HomeEvents, "store_event_batch", fail)
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+
+    @dg.multi_asset(specs=[dg.AssetSpec("one"), dg.AssetSpec("two")])
+    def both() -> Iterator[dg.MaterializeResult[object]]:
+        yield dg.MaterializeResult(asset_key="one")
+        yield dg.MaterializeResult(asset_key="two")
+
+    definitions = dg.Definitions(assets=[both], jobs=[dg.define_asset_job("all")])
+    with open_instance() as instance:
+        Runner(definitions, instance, lambda _: None).run("all")
+        assert set(instance.all_asset_keys()) == {dg.AssetKey("one"), dg.AssetKey("two")}
+    assert capsys.readouterr().err == ""

@@ -11,13 +11,14 @@ import dagster as dg
 import duckdb
 import pytest
 
+from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.dead_runs import release_dead_runs
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import PUBLISH
 from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
 from ldt_pipeline.defs.partitions import key_of
 from ldt_pipeline.home import open_instance
-from ldt_pipeline.runner import RunFailedError, Runner, rebuild
+from ldt_pipeline.runner import rebuild
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.tables import TABLES
 from ldt_pipeline_tests.defs.conftest import STARTED_AT, run_sync

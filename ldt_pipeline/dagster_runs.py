@@ -1,0 +1,110 @@
+"""One run of a job in this process, and what its failure says.
+
+What belongs here: running a job of the code location, and turning a failed run into one sentence.
+What doesn't: which jobs, and in what order (`runner.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
+from typing import Any, TextIO, cast
+
+import dagster as dg
+
+from ldt_pipeline.dead_runs import OURS
+
+Say = Callable[[str], None]
+
+_DAGSTERS_OWN = (
+    "Exception while writing logger call to event log",
+    "Exception while storing event batch",
+    "Falling back to storing multiple single-event storage requests",
+)
+
+
+class RunFailedError(Exception):
+    """A Dagster run failed; the text says why, in one sentence. `kind` names the step's error."""
+
+    def __init__(self, text: str, *, kind: str = "") -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class _WithoutDagstersOwn:
+    """A stream without the lines that Dagster writes when its records can't be written.
+
+    The error itself is raised all the same, and becomes our one sentence; or else writing them one
+    by one has helped.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if not text.startswith(_DAGSTERS_OWN):
+            self._stream.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class Runner:
+    """Runs jobs of the code location in this process, recorded in an instance."""
+
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, say: Say) -> None:
+        self._definitions = definitions
+        self.instance = instance
+        self._say = say
+        self.runs: list[str] = []
+
+    def run(
+        self,
+        job_name: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        config: dg.RunConfig | None = None,
+    ) -> None:
+        """Run a job.
+
+        Raises:
+            RunFailedError: It failed.
+        """
+        job = self._definitions.resolve_job_def(job_name)
+        run_config: dict[str, Any] = config.to_config_dict() if config else {}
+        # What is given here takes the place of the job's own configuration, it adds nothing to it.
+        # Dagster's own account of each step goes to its event log; here a sentence is enough.
+        run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
+        with redirect_stderr(cast("TextIO", _WithoutDagstersOwn(sys.stderr))):
+            result = job.execute_in_process(
+                instance=self.instance,
+                run_config=run_config,
+                tags={**OURS, **(tags or {})},
+                raise_on_error=False,
+            )
+        self.runs.append(job_name)
+        if not result.success:
+            raise _failure(result)
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> BaseException:
+    """Give the error of the first step that failed, without Dagster's wrapping.
+
+    The step's own stack is a note of it, for whoever wants to see it.
+    """
+    for event in result.all_events:
+        error = event.step_failure_data.error if event.is_step_failure else None
+        stack = error.to_string() if error else ""
+        if "DagsterExecutionInterruptedError" in stack:
+            return KeyboardInterrupt()
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            failure = RunFailedError(
+                error.message.strip().split(": ", 1)[-1].strip(), kind=error.cls_name or ""
+            )
+            failure.add_note(stack)
+            return failure
+    return RunFailedError(f"The run {result.run_id} failed; Dagster's page of it says why.")
