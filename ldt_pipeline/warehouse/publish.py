@@ -24,7 +24,7 @@ import duckdb
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.tables import TABLES, VIEWS, Table
-from ldt_pipeline.warehouse.connection import another, quoted
+from ldt_pipeline.warehouse.connection import another, quoted, transaction
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import column_definitions
 from ldt_pipeline.warehouse.swap import put_in_place, remove_database
@@ -128,9 +128,13 @@ def _copy(connection: duckdb.DuckDBPyConnection, source: Table, table: Table) ->
     """Copy a table of the warehouse, as a table that may have fewer columns."""
     with another(connection) as cursor:
         names = list(table.schema)
-        cursor.execute(f"CREATE TABLE published.{table.name} ({column_definitions(table, names)})")
+        # In one transaction: hundreds of comments would each be written to the disk.
+        with transaction(cursor):
+            cursor.execute(
+                f"CREATE TABLE published.{table.name} ({column_definitions(table, names)})"
+            )
+            _comment(cursor, table)
         cursor.execute(f"INSERT INTO published.{table.name} {relation(source, names)}")
-        _comment(cursor, table)
 
 
 def _columns_of(source: Table, view: Table) -> str:
@@ -139,8 +143,9 @@ def _columns_of(source: Table, view: Table) -> str:
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, view: Table, sql: str) -> None:
-    connection.execute(f"CREATE VIEW published.{view.name} AS {sql}")
-    _comment(connection, view, "VIEW")
+    with transaction(connection):
+        connection.execute(f"CREATE VIEW published.{view.name} AS {sql}")
+        _comment(connection, view, "VIEW")
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: Table, kind: str = "TABLE") -> None:
