@@ -6,12 +6,13 @@ list at that instant; what it lacks has gone.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import NotFoundError
-from ldt_pipeline.feeds.catalogue import Feed
+from ldt_pipeline.feeds.catalogue import SNAPSHOT_FEEDS, Feed
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, NotFound, RawStore
 from ldt_pipeline.raw.extract_files import partition_folder
@@ -39,6 +40,15 @@ def fetch_snapshots(
     if after != before.asked_at:
         store.write_not_found(NotFound(feed=feed.name, asked_at=after))
     return snapshots
+
+
+def not_found(store: RawStore) -> list[tuple[str, str, dt.datetime]]:
+    """Give for which events and feeds the API answered 404 last, and when."""
+    return [
+        (event_id, feed.name, asked_at)
+        for feed in SNAPSHOT_FEEDS
+        for event_id, asked_at in store.not_found(feed.name).asked_at.items()
+    ]
 
 
 def fetch_snapshot(client: Client, store: RawStore, feed: Feed, event_id: str) -> Manifest | None:

@@ -5,13 +5,14 @@ event's data in the published file. What doesn't: how old it may be (`race_calen
 
 An event's data is as old as the oldest of its parts. Entries come from lists that are followed for
 all events at once: each is as fresh as its last reading that is published, or as the last time that
-it was asked and had nothing new. Groups and tickets are as fresh as their last reading.
+it was asked and had nothing new. Groups and tickets are as fresh as their last reading, or as the
+last time that the API answered 404 for their event, which changes nothing of what is published.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,10 @@ import msgspec
 from upath import UPath
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.feeds.snapshots import not_found
 from ldt_pipeline.instants import format_instant, parse_instant
 from ldt_pipeline.race_calendar import AFTER_START, stale_after
+from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.files import write_durably
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.connection import connect
@@ -71,7 +74,7 @@ def freshness_of_events(settings: Settings, moment: dt.datetime) -> list[EventFr
     confirmed = _confirmed(settings.confirmed_path)
     with connect(settings.published_path, read_only=True) as connection:
         lists_at = _lists_read_at(connection, confirmed)
-        rows = _events(connection, moment)
+        rows = _events(connection, moment, not_found(RawStore(str(settings.raw_dir))))
     found = [
         EventFreshness(
             event_id=event_id,
@@ -111,7 +114,9 @@ def _lists_read_at(
 
 
 def _events(
-    connection: duckdb.DuckDBPyConnection, moment: dt.datetime
+    connection: duckdb.DuckDBPyConnection,
+    moment: dt.datetime,
+    not_found: Sequence[tuple[str, str, dt.datetime]],
 ) -> list[tuple[str, str | None, dt.datetime | None, bool, dt.datetime | None]]:
     """Give each event with its name, next start, whether all are over, and when it was read."""
     feeds = [feed.name for feed in SNAPSHOT_FEEDS]
@@ -128,15 +133,27 @@ def _events(
         ), snapshots AS (
             SELECT partition AS event_id, min(read_at) AS read_at, count(*) AS lists
             FROM (
-                SELECT partition, feed, max(extracted_at) AS read_at
-                FROM loaded_extracts WHERE feed IN (SELECT unnest($feeds)) GROUP BY ALL
+                SELECT partition, feed, max(asked_at) AS read_at
+                FROM (
+                    SELECT partition, feed, extracted_at AS asked_at FROM loaded_extracts
+                    UNION ALL SELECT unnest($unknown::VARCHAR[]), unnest($in::VARCHAR[]),
+                        unnest($at::TIMESTAMPTZ[])
+                )
+                WHERE feed IN (SELECT unnest($feeds)) GROUP BY ALL
             ) GROUP BY partition
         )
         SELECT events.event_id, event_name, next_start_at, coalesce(is_over, false),
             CASE WHEN lists = len($feeds) THEN read_at END
         FROM events LEFT JOIN calendar USING (event_id) LEFT JOIN snapshots USING (event_id)
         """,
-        {"list": list_of_starts(connection), "since": moment - AFTER_START, "feeds": feeds},
+        {
+            "list": list_of_starts(connection),
+            "since": moment - AFTER_START,
+            "feeds": feeds,
+            "unknown": [event_id for event_id, _, _ in not_found],
+            "in": [feed for _, feed, _ in not_found],
+            "at": [at for _, _, at in not_found],
+        },
     ).fetchall()
 
 

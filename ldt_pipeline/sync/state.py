@@ -10,6 +10,7 @@ import duckdb
 from ldt_pipeline.allocations.journal import applied_at
 from ldt_pipeline.erasing.due import Due, what_is_due
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.feeds.snapshots import not_found
 from ldt_pipeline.instants import now
 from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline.raw import RawStore
@@ -77,11 +78,7 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
                 settings.event_ids,
                 damaged=_damaged_events(store),
                 applied_at=applied_at(settings.allocations_dir),
-                not_found=[
-                    (event_id, feed.name, at)
-                    for feed in SNAPSHOT_FEEDS
-                    for event_id, at in store.not_found(feed.name).asked_at.items()
-                ],
+                not_found=not_found(store),
             ),
             races=_races(connection),
             pending_extracts=len(pending(connection, store)),

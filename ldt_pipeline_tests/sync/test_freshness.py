@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ldt_pipeline.raw import NotFound, RawStore
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.freshness import EventFreshness, confirm, freshness_of_events
 from ldt_pipeline.tables import table
@@ -89,6 +90,16 @@ def test_a_quiet_poll_makes_lists_fresh_and_a_reading_makes_groups_fresh(
     assert not found["soon"].is_stale
     confirm(settings.confirmed_path, ["participants"], ago(20))
     assert by_id(settings)["soon"].is_stale, "of the lists, the oldest counts"
+
+
+def test_an_event_that_the_api_knows_no_longer_is_as_fresh_as_its_404(settings: Settings) -> None:
+    confirm(settings.confirmed_path, FEEDS, ago(1))
+    store = RawStore(str(settings.raw_dir))
+    for feed in ("reserved_entries", "tickets"):
+        assert by_id(settings)["soon"].is_stale
+        store.write_not_found(NotFound(feed=feed, asked_at={"soon": ago(4)}))
+    assert by_id(settings)["soon"].age == dt.timedelta(minutes=4)
+    assert by_id(settings)["far"].age == dt.timedelta(minutes=61)
 
 
 def test_what_was_never_read_is_stale_unless_all_is_over(settings: Settings) -> None:
