@@ -26,14 +26,14 @@ API_TOTALS = "api_totals"
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check. `query` gives the number of offences; `offence` says what each of them is."""
+    """One check. `query` gives the number of offences; `offences` says what is counted."""
 
     table: str
     name: str
     is_structural: bool
     description: str
     query: str
-    offence: str
+    offences: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Outcome:
         """Say it to whoever can act on it."""
         if self.passed:
             return self.check.description
-        return f"{self.offences} {self.check.offence}"
+        return f"{self.check.offences}: {self.offences}"
 
 
 class ChecksFailedError(Exception):
@@ -117,7 +117,7 @@ def _unique_key(table: Table) -> Check:
                 SELECT 1 FROM {table.layer.value}.{table.name}
                 GROUP BY {key} HAVING count(*) > 1 OR bool_or({nulls})
             )""",
-        offence=f"keys ({', '.join(table.key)}) are null or there more than once",
+        offences=f"Keys ({', '.join(table.key)}) that are null or there more than once",
     )
 
 
@@ -132,9 +132,9 @@ def _completeness() -> list[Check]:
                 SELECT coalesce(sum(CASE WHEN agrees THEN 0
                     ELSE greatest(abs(api_total - held), 1) END), 1)::BIGINT
                 FROM ops.comparisons WHERE feed = '{feed.name}'""",
-            offence=(
-                f"{feed.name} more or fewer are held than the API says it has, or it was never "
-                "asked; `ldt sync` puts that right"
+            offences=(
+                f"How many {feed.name} more or fewer we hold than the API says it has, or it was "
+                "never asked (`ldt sync` puts that right)"
             ),
         )
         for feed in CHANGE_FEEDS
@@ -154,7 +154,7 @@ def _orphans(table: str, name: str, column: str, parent: str, *, is_structural: 
                 SELECT 1 FROM {TABLES[parent].layer.value}.{parent} AS parent
                 WHERE parent."{key}" = rows."{column}"
             )""",
-        offence=f"rows have a {column} that is not in {parent}",
+        offences=f"Rows with a {column} that is not in {parent}",
     )
 
 
@@ -206,7 +206,7 @@ _REFERENCES: tuple[Check, ...] = (
                 WHERE deleted_at IS NULL
             ) AS live FULL JOIN marts.start_list USING (participant_id)
             WHERE live.participant_id IS NULL OR start_list.participant_id IS NULL""",
-        offence="participants are missing from the list or should not be in it",
+        offences="Participants who are missing from the list or should not be in it",
     ),
     Check(
         table="participant_versions",
@@ -218,7 +218,7 @@ _REFERENCES: tuple[Check, ...] = (
                 SELECT participant_id FROM marts.participant_versions WHERE valid_to IS NULL
             ) AS standing FULL JOIN marts.start_list USING (participant_id)
             WHERE standing.participant_id IS NULL OR start_list.participant_id IS NULL""",
-        offence="participants have no version that stands, or one without being listed",
+        offences="Participants with no version that stands, or with one without being listed",
     ),
     *(
         Check(
@@ -233,7 +233,7 @@ _REFERENCES: tuple[Check, ...] = (
                 ) WHERE event_id <> '' AND event_id NOT IN (
                     SELECT partition FROM ops.load_log WHERE feed = '{feed.name}'
                 )""",
-            offence=f"events are new and their {feed.name} have not been read yet",
+            offences=f"New events whose {feed.name} have not been read yet",
         )
         for feed in SNAPSHOT_FEEDS
     ),
@@ -250,7 +250,7 @@ _REFERENCES: tuple[Check, ...] = (
                 USING (reserved_entry_group_id)
             WHERE live.reserved_entry_group_id IS NULL
                 OR allocations.reserved_entry_group_id IS NULL""",
-        offence="groups are missing or should not be there",
+        offences="Groups that are missing or should not be there",
     ),
 )
 
@@ -259,13 +259,13 @@ _ISSUES: Mapping[str, tuple[str, str, str, str]] = {
         "start_list",
         "bibs_are_unique",
         "No bib number is given to two people in one race.",
-        "bib numbers are given twice in a race: see data_issues",
+        "Bib numbers that are given twice in a race (see data_issues)",
     ),
     "capacity_disagrees": (
         "partner_allocations",
         "capacity_agrees",
         "Each group says as many used places as it has participants.",
-        "groups say another number of used places than they have participants: see data_issues",
+        "Groups whose used places are not as many as their participants (see data_issues)",
     ),
 }
 
@@ -278,9 +278,9 @@ _ADVICE: tuple[Check, ...] = (
             is_structural=False,
             description=description,
             query=f"SELECT count(*) FROM marts.data_issues WHERE kind = '{kind}'",
-            offence=offence,
+            offences=offences,
         )
-        for kind, (table, name, description, offence) in _ISSUES.items()
+        for kind, (table, name, description, offences) in _ISSUES.items()
     ),
     Check(
         table="rejected_records",
@@ -288,7 +288,7 @@ _ADVICE: tuple[Check, ...] = (
         is_structural=False,
         description="Every record could be read.",
         query="SELECT count(*) FROM marts.rejected_records",
-        offence="records could not be read: the table says why",
+        offences="Records that could not be read (the table says why)",
     ),
     Check(
         table="schema_drift",
@@ -296,6 +296,6 @@ _ADVICE: tuple[Check, ...] = (
         is_structural=False,
         description="The API sends no key that we don't know.",
         query="SELECT count(*) FROM marts.schema_drift",
-        offence="keys of the API are new to us: nothing reads them yet",
+        offences="Keys of the API that are new to us, and that nothing reads yet",
     ),
 )

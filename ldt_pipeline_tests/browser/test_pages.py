@@ -13,7 +13,7 @@ from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
 from ldt_pipeline.defs.partitions import EVENT_KEYS
 from ldt_pipeline.notebook import connect
 from ldt_pipeline.settings import load_settings
-from ldt_pipeline.warehouse.checks import checks
+from ldt_pipeline.warehouse.checks import Outcome, checks
 from ldt_pipeline_tests.browser.conftest import ARTEFACTS, SECONDS
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_a_check_that_fails_says_its_sentence(page: Page) -> None:
         ).fetchall()
     assert offences, "the sandbox gives some bibs twice"
     show(page, "/assets/start_list?view=checks&checkDetail=bibs_are_unique")
-    page.get_by_text(f"{offences} {check.offence}").first.wait_for()
+    page.get_by_text(Outcome(check=check, offences=offences).sentence).first.wait_for()
     page.get_by_text(re.compile("Failed|Warning")).first.wait_for()
     keep(page, "check")
 
