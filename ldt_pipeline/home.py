@@ -25,7 +25,7 @@ from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from ldt_pipeline.home_storage import HomeEvents, HomeRuns
-from ldt_pipeline.private_files import keep_data_private, make_private
+from ldt_pipeline.private_files import dagsters_folders, keep_data_private, make_private
 from ldt_pipeline.settings import load_settings
 
 INSTANCE_CONFIG: dict[str, Any] = {
@@ -70,12 +70,12 @@ def make_home() -> Path:
 
 
 def records_folders() -> list[Path]:
-    """Give the folders that Dagster's own records lie in: ours, and that of DAGSTER_HOME.
+    """Give the folders that Dagster's own records lie in: ours, and those in DAGSTER_HOME.
 
     What runs print lies in ours wherever the rest is, if its `dagster.yaml` says so.
     """
     home = os.environ.get("DAGSTER_HOME")
-    return [home_folder(), *([Path(home)] if home else [])]
+    return [home_folder(), *(dagsters_folders(Path(home)) if home else [])]
 
 
 def records_database(instance: DagsterInstance) -> str | None:

@@ -24,6 +24,7 @@ PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
 _OTHERS = 0o077
+_WRITTEN_BY_DAGSTER = ("history", "storage", "schedules", "logs", "compute_logs")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ def keep_data_private(settings: Settings) -> None:
     make_private(settings.data_dir)
     for path in settings.written_paths:
         tighten(path)
+
+
+def dagsters_folders(home: Path) -> list[Path]:
+    """Give the folders that Dagster writes in a home, which itself may be any: that of a project."""
+    return [home / name for name in _WRITTEN_BY_DAGSTER]
 
 
 def tighten(path: Path) -> None:

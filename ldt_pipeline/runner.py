@@ -234,9 +234,10 @@ def erase(
     with sync_lock(settings, say):
         release_dead_runs(instance)
         runner = Runner(definitions, instance, say)
+        was_published = settings.published_path.exists()
         say("Erasing")
         runner.run(ERASE, config=erase_config(participants=participants, applications=applications))
-        if settings.published_path.exists():
+        if was_published:
             say("Publishing")
             runner.run(REBUILD)
     return Synced(runs=runner.runs)

@@ -14,21 +14,19 @@ from typing import TYPE_CHECKING
 
 from ldt_pipeline.cli.lines import Line
 from ldt_pipeline.cli.text import counted
-from ldt_pipeline.private_files import find_lax, is_lax
+from ldt_pipeline.private_files import dagsters_folders, find_lax, is_lax
 
 if TYPE_CHECKING:
     from ldt_pipeline.settings import Settings
 
 _SUBJECT = "private files"
-_WRITTEN_BY_DAGSTER = ("history", "storage", "schedules", "logs", "compute_logs")
-"""DAGSTER_HOME itself may be any folder, such as that of the project."""
 
 
 def mode_lines(settings: Settings) -> Iterator[Line]:
     """Say of the data folder, Dagster's home and `.env` whether others may use them."""
     folders = [settings.data_dir]
     if home := os.environ.get("DAGSTER_HOME"):
-        folders += [Path(home) / name for name in _WRITTEN_BY_DAGSTER]
+        folders += dagsters_folders(Path(home))
     problems = [line for folder in folders for line in _lines_of(folder)]
     yield from problems or [Line("✓", _SUBJECT, "readable by their owner alone")]
     if (dot_env := Path(".env")).is_file() and is_lax(dot_env):

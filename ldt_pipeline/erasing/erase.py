@@ -30,6 +30,7 @@ from ldt_pipeline.erasing.database import blank_database
 from ldt_pipeline.erasing.due import Subject, what_is_due
 from ldt_pipeline.erasing.public_texts import only_theirs
 from ldt_pipeline.erasing.scan import look_through, rewrite
+from ldt_pipeline.feeds.catalogue import FEEDS
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
@@ -40,6 +41,7 @@ from ldt_pipeline.raw.quarantine import delete_files as delete_set_aside
 from ldt_pipeline.raw.quarantine import past_damage
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.tables import table
+from ldt_pipeline.warehouse.books import compare, note_comparison
 from ldt_pipeline.warehouse.connection import connect, warehouse_lock
 from ldt_pipeline.warehouse.load import load_erasures, load_pending, loaded_ids
 from ldt_pipeline.warehouse.schema import VERSIONED, OutdatedWarehouseError, create_or_check
@@ -84,16 +86,23 @@ def erase(
     """
     with warehouse_lock(settings.warehouse_path):
         _clear_leftovers(settings, store)
-        result = _enter(settings, store, asked)
+        entered = _enter(settings, store, asked)
+        result = entered.result
         book = Book.read(store)
         found = past_damage(store, lambda: look_through(store, book, progress=progress))
         delete_set_aside(store)
         result.records, result.extracts = found.records, len(found.manifests)
-        ids = {entity: found.ids[entity] | _ids_of(asked, entity) for entity in ENTITIES}
-        everybody = set[str]().union(*ids.values())
+        ids = {
+            entity: found.ids[entity] | entered.ids[entity] | _ids_of(asked, entity)
+            for entity in ENTITIES
+        }
         with _books(settings.warehouse_path) as connection:
+            if connection is not None and _has_lost_extracts(connection, store):
+                # Nobody can say any more who was in them.
+                ids = {entity: ids[entity] | set(book.ids(entity)) for entity in ENTITIES}
             # Without a warehouse nobody can say what others share: all of it is searched for then.
             texts = found.texts if connection is None else only_theirs(connection, found.texts, ids)
+        everybody = set[str]().union(*ids.values())
         result.exports = traces.delete_exports(settings.exports_dir, ids=everybody, texts=texts)
         if book.before is not None:
             result.exports += traces.delete_older(settings.exports_dir, book.before.timestamp())
@@ -101,7 +110,7 @@ def erase(
             result.traces += traces.blank_records(home, texts)
         if dagster_database is not None:
             result.values_in_database = blank_database(dagster_database, texts)
-        if found.manifests or everybody:
+        if found.manifests or everybody or entered.is_retention:
             published.without_erased(settings.published_path, ids=ids, before=book.before)
         for manifest in found.manifests:
             rewrite(store, book, manifest)
@@ -110,7 +119,16 @@ def erase(
     return result
 
 
-def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> Erased:
+@dataclass(frozen=True, kw_only=True)
+class _Entered:
+    """Whose erasure was entered into the feed just now, by entity; and whether retention went on."""
+
+    result: Erased
+    ids: dict[str, set[str]]
+    is_retention: bool
+
+
+def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> _Entered:
     """Enter into the feed what isn't in it yet."""
     book = Book.read(store)
     subjects: dict[tuple[str, str], Subject] = {}
@@ -157,7 +175,11 @@ def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> Era
     if before is not None:
         line = Erasure(before=before, reason=Reason.RETENTION, erased_at=erased_at)
         write_erasures(store, RACES, [line])
-    return result
+    return _Entered(
+        result=result,
+        ids={entity: _ids_of(subjects.values(), entity) for entity in ENTITIES},
+        is_retention=before is not None,
+    )
 
 
 @contextmanager
@@ -223,15 +245,25 @@ def _settle_warehouse(
             load_erasures(connection, store)
             connection.execute("DELETE FROM ops.erasures_due")
             return
-        comparisons = connection.execute("SELECT * FROM ops.comparisons").fetchall()
+        comparisons = connection.execute(
+            "SELECT feed, api_total, created_before, compared_at FROM ops.comparisons"
+        ).fetchall()
     building = path.parent / f"{TEMPORARY_PREFIX}warehouse-{os.getpid()}.duckdb"
     with connect(building) as connection:
         create_or_check(connection)
         load_pending(connection, store, progress=progress)
-        for row in comparisons:
-            marks = ", ".join("?" for _ in row)
-            connection.execute(f"INSERT INTO ops.comparisons VALUES ({marks})", list(row))
-        connection.execute("DELETE FROM ops.erasures_due")
+        for feed, api_total, created_before, compared_at in comparisons:
+            # The total stays what it was; what we hold of the list is counted anew.
+            comparison = compare(
+                connection,
+                feed=feed,
+                entity=FEEDS[feed].entity,
+                api_total=api_total,
+                created_before=created_before,
+                compared_at=compared_at,
+            )
+            note_comparison(connection, comparison)
+        # What loading found to be due stays noted: it arrived while this was under way.
     put_in_place(building, path)
 
 
@@ -240,6 +272,8 @@ def _is_stale(connection: duckdb.DuckDBPyConnection, store: RawStore, book: Book
     held = store.extract_ids()
     bases = {base_of(each) for each in held}
     if any(each not in held and base_of(each) in bases for each in loaded_ids(connection)):
+        return True
+    if _has_lost_extracts(connection, store):
         return True
     for entity in ENTITIES:
         key = table(entity).key[0]
@@ -253,3 +287,10 @@ def _is_stale(connection: duckdb.DuckDBPyConnection, store: RawStore, book: Book
             if rows[0][0]:
                 return True
     return False
+
+
+def _has_lost_extracts(connection: duckdb.DuckDBPyConnection, store: RawStore) -> bool:
+    """Whether the warehouse has rows of extracts that were damaged, and are in the store no longer."""
+    bases = {base_of(each) for each in store.extract_ids()}
+    rows = connection.execute("SELECT DISTINCT coalesce(pack, extract_id) FROM ops.load_log")
+    return any(base_of(row[0]) not in bases for row in rows.fetchall())

@@ -3,12 +3,16 @@
 What belongs here: making the file anew, without what is personal. What doesn't: publishing the
 warehouse, which brings the rows up to date afterwards, and only if all checks hold.
 
-It goes by the names of columns, not by the registry: the file may be of another version.
+It goes by the names of columns, not by the registry: the file may be of another version. One that
+can't be read (it was damaged, or a notebook has it open for writing) must not stop an erasure, nor be
+there for whoever opens it next: it goes, and is published anew.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +21,9 @@ import polars as pl
 
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.warehouse.connection import connect, quoted, registered
-from ldt_pipeline.warehouse.swap import put_in_place, remove_database
+from ldt_pipeline.warehouse.swap import put_in_place, remove_database, write_ahead_log
+
+_logger = logging.getLogger(__name__)
 
 _KEYS = {"participants": "participant_id", "applications": "application_id"}
 _FLAGS = frozenset({"is_redacted", "gdpr_redacted"})
@@ -37,7 +43,8 @@ _STAY = frozenset(
 def without_erased(path: Path, *, ids: Mapping[str, set[str]], before: object = None) -> bool:
     """Put a file in the place of the published one that lacks what is personal of some people.
 
-    The caller holds the warehouse. Gives False where there is no file, or nobody of them is in it.
+    The caller holds the warehouse. Gives False where there is no file, or nobody of them is in it. A
+    file that can't be read is deleted.
 
     Args:
         path: The published file.
@@ -47,21 +54,49 @@ def without_erased(path: Path, *, ids: Mapping[str, set[str]], before: object = 
     if not path.exists():
         return False
     building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
-    building.unlink(missing_ok=True)
+    readable = path.parent / f"{TEMPORARY_PREFIX}published-{os.getpid()}.duckdb"
     try:
-        with connect(Path(":memory:")) as connection:
-            connection.execute(f"ATTACH {quoted(str(path))} AS old (READ_ONLY)")
-            connection.execute(f"ATTACH {quoted(str(building))} AS new")
-            connection.execute("COPY FROM DATABASE old TO new (SCHEMA)")
-            changed = _copy(connection, ids, before)
-            connection.execute("DETACH new")
-            connection.execute("DETACH old")
-        if not changed:
-            return False
-        put_in_place(building, path)
+        try:
+            is_changed = _make_without(path, building, ids, before)
+        except duckdb.Error:
+            # The lock of another process keeps it from DuckDB, not from being copied.
+            _copy_database(path, readable)
+            is_changed = _make_without(readable, building, ids, before)
+        if is_changed:
+            put_in_place(building, path)
+    except duckdb.Error as error:
+        _logger.warning(
+            "%s can't be read (%s): it is deleted, as people who are to be erased may be in it, and "
+            "published anew.",
+            path,
+            type(error).__name__,
+        )
+        remove_database(path)
+        is_changed = True
     finally:
         remove_database(building)
-    return True
+        remove_database(readable)
+    return is_changed
+
+
+def _make_without(path: Path, building: Path, ids: Mapping[str, set[str]], before: object) -> bool:
+    """Make the file beside; gives False where nobody of them is in it."""
+    remove_database(building)
+    with connect(Path(":memory:")) as connection:
+        connection.execute(f"ATTACH {quoted(str(path))} AS old (READ_ONLY)")
+        connection.execute(f"ATTACH {quoted(str(building))} AS new")
+        connection.execute("COPY FROM DATABASE old TO new (SCHEMA)")
+        changed = _copy(connection, ids, before)
+        connection.execute("DETACH new")
+        connection.execute("DETACH old")
+    return changed > 0
+
+
+def _copy_database(path: Path, target: Path) -> None:
+    log = write_ahead_log(path)
+    shutil.copyfile(path, target)
+    if log.exists():
+        shutil.copyfile(log, write_ahead_log(target))
 
 
 def _copy(

@@ -23,17 +23,18 @@ def put_in_place(building: Path, path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    _write_ahead_log(path).unlink(missing_ok=True)
+    write_ahead_log(path).unlink(missing_ok=True)
     os.replace(building, path)  # noqa: PTH105 - os.replace is the call that is atomic
-    _write_ahead_log(path).unlink(missing_ok=True)
+    write_ahead_log(path).unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def remove_database(path: Path) -> None:
     """Delete a database and its log, if they are there."""
     path.unlink(missing_ok=True)
-    _write_ahead_log(path).unlink(missing_ok=True)
+    write_ahead_log(path).unlink(missing_ok=True)
 
 
-def _write_ahead_log(path: Path) -> Path:
+def write_ahead_log(path: Path) -> Path:
+    """Name the log beside a database."""
     return path.with_name(path.name + ".wal")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
 
+from ldt_pipeline.erasing import scan
 from ldt_pipeline.erasing.book import Book, Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.erasing.forms import personal_texts, stub
 from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.erasing.published import _STAY
+from ldt_pipeline.instants import now
 from ldt_pipeline.raw import ERASURES
 from ldt_pipeline.raw.extract_files import DATA_SUFFIX, MANIFEST_SUFFIX, DamagedExtractError
 from ldt_pipeline.raw.quarantine import QUARANTINE, past_damage, waiting
@@ -21,7 +26,7 @@ from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline_tests.erasing.everywhere import find
 from ldt_pipeline_tests.erasing.test_reasons import SECRETS, person
 from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
-from ldt_pipeline_tests.syncing import Account
+from ldt_pipeline_tests.syncing import Account, assert_equals_truth
 
 UNLUCKY = Subject(entity="participants", id="unlucky", reason=Reason.ASKED)
 
@@ -104,6 +109,107 @@ def test_a_damaged_book_that_was_never_loaded_stops_everything(
     ):
         heal_book(connection, account.store)
     assert path.exists()
+
+
+def test_a_deleted_entry_of_a_damaged_extract_stays_nowhere(api: OtherApi, tmp_path: Path) -> None:
+    keeping = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    keeping.sync()
+    api.delete("participants", "unlucky")
+    keeping.sync()
+    damage(extract_with(keeping, b"unlucky"))
+    account = Account.of(tmp_path / "data", api, is_shared=True, deleted_retention_days=0)
+    account.erase()
+    assert find(tmp_path / "data", SECRETS) == {}
+    account.sync()
+    assert find(tmp_path / "data", SECRETS) == {}
+    assert_equals_truth(account, api.dataset)
+
+
+def test_what_is_read_during_an_erasure_is_erased_by_the_next(
+    api: OtherApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading that began before knows nothing of the erasure, and may end in the middle of it."""
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    record = person(api)
+    account.sync()
+
+    def look_through_and_then_arrive(*arguments: Any, **named: Any) -> Any:
+        found = scan.look_through(*arguments, **named)
+        writer = account.store.writer(
+            feed="participants",
+            partition_key="updated_in",
+            partition=f"{record['updatedAt']:%Y-%m-%d}"[:7],
+            extracted_at=now(),
+            source={},
+        )
+        writer.append(body)
+        writer.commit()
+        return found
+
+    (body,) = {
+        line
+        for manifest in account.store.manifests("participants")
+        for batch in account.store.read(manifest, batch_records=100)
+        for line in batch
+        if b'"unlucky"' in line
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr("ldt_pipeline.erasing.erase.look_through", look_through_and_then_arrive)
+        account.erase(UNLUCKY)
+    assert find(tmp_path / "data", SECRETS), "it arrived too late"
+    account.sync()
+    assert find(tmp_path / "data", SECRETS) == {}
+
+
+def test_a_published_file_that_somebody_writes_to_stops_no_erasure(
+    api: OtherApi, tmp_path: Path
+) -> None:
+    """A notebook that opens it without `read_only=True` keeps everybody else from it."""
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    account.sync()
+    path = account.settings.published_path
+    notebook = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()",
+            str(path),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert notebook.stdout
+        assert notebook.stdout.readline() == "open\n"
+        account.erase(UNLUCKY)
+        assert find(tmp_path / "data", SECRETS) == {}
+        assert account.rows(
+            "SELECT is_redacted FROM start_list WHERE participant_id = 'unlucky'"
+        ) == [(True,)]
+    finally:
+        notebook.communicate("\n")
+    account.sync()
+    assert find(tmp_path / "data", SECRETS) == {}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_published_file_that_is_damaged_stops_no_erasure(
+    api: OtherApi, tmp_path: Path, share: float
+) -> None:
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    account.sync()
+    path = account.settings.published_path
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    account.erase(UNLUCKY)
+    assert not path.exists()
+    assert find(tmp_path / "data", SECRETS) == {}
+    account.sync()
+    assert account.rows("SELECT is_redacted FROM start_list WHERE participant_id = 'unlucky'") == [
+        (True,)
+    ]
 
 
 def test_tables_without_people_lose_nobody_else(api: OtherApi, tmp_path: Path) -> None:

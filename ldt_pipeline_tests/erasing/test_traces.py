@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from ldt_pipeline.erasing.traces import delete_exports
+from ldt_pipeline.erasing.traces import blank_records, delete_exports, telling
 
 ROW = "participant_id\tname\tbib\nabc-123\tZoë Ågren\t7\n"
 
@@ -26,3 +28,35 @@ def test_exports_in_any_encoding(
     other.write_text(ROW.replace("abc-123", "abc-1234").replace("Zoë", "Zoe"), encoding=encoding)
     assert delete_exports(tmp_path, ids=ids, texts=texts) == [exported]
     assert other.exists()
+
+
+@pytest.mark.parametrize("text", ["2026-05-01", "2026-05", "1.5.1987", "01/05/2026", "01-05-87"])
+def test_dates_are_nobody_s(text: str) -> None:
+    assert telling({text}) == []
+
+
+@pytest.mark.parametrize("text", ["+44 7700 900123", "07700 900123", "(020) 7946-0123", "020.7946"])
+def test_telephone_numbers_are_somebody_s(text: str) -> None:
+    assert telling({text}) == [text]
+
+
+def test_dagster_can_still_read_what_was_blanked(tmp_path: Path) -> None:
+    """Its instants are text to SQLite, and somebody may have written the like."""
+    secret = "Quite a secret illness"
+
+    @dg.op
+    def quote() -> None:
+        raise ValueError(secret)
+
+    @dg.job
+    def failing() -> None:
+        quote()
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run_id = failing.execute_in_process(instance=instance, raise_on_error=False).run_id
+    hour = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:}"
+    assert blank_records(tmp_path, {secret, hour})
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        (record,) = instance.get_run_records()
+        assert record.dagster_run.run_id == run_id
+        assert instance.all_logs(run_id)
