@@ -14,7 +14,8 @@ they are dropped, it goes from the warehouse too, and is what a rebuild would ma
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+import shutil
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -31,7 +32,7 @@ from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.connection import connect, registered, transaction, warehouse_lock
 from ldt_pipeline.warehouse.load import adopt, load_pending, loaded_ids
 from ldt_pipeline.warehouse.read import relation
-from ldt_pipeline.warehouse.schema import create_or_check, has_record
+from ldt_pipeline.warehouse.schema import create_or_check, has_record, note_version
 from ldt_pipeline.warehouse.swap import remove_database
 
 Progress = Callable[[str, int], None]
@@ -90,8 +91,11 @@ def compact(
         )
     with warehouse_lock(settings.warehouse_path):
         finish(store)
-        groups = _groups(settings, store, also_single=drop_superseded)
-        with _rebuilt(settings, store, "before", tell) as before:
+        for leftover in settings.data_dir.glob(f"{TEMPORARY_PREFIX}compact-*"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        manifests = store.manifests()
+        groups = _groups(settings, manifests, also_single=drop_superseded)
+        with _rebuilt(settings, _View(store, manifests), "before", tell) as before:
             packs: list[Pack] = []
             result = Compacted()
             history: History = {}
@@ -106,15 +110,19 @@ def compact(
                     packs.append(pack)
                     _count(result, pack, dropped)
                 if packs:
-                    history = _prove(
-                        settings, store, packs, before, dropped=result.dropped, tell=tell
-                    )
+                    after = _View(store, manifests, packs)
+                    history = _prove(settings, after, before, dropped=result.dropped, tell=tell)
             except BaseException:
                 discard(store, packs)
                 raise
         if dry_run or not packs:
             discard(store, packs)
             return result
+        if history:
+            # Killed from here on, the warehouse would keep what the raw store tells no longer: it
+            # is one of another version until it has forgotten, and made anew by the next sync.
+            with connect(settings.warehouse_path) as connection:
+                note_version(connection, is_ours=False)
         put_in_place(store, packs)
         with connect(settings.warehouse_path) as connection:
             for pack in packs:
@@ -127,12 +135,13 @@ def _ignore(stage: str, records: int) -> None:
     del stage, records
 
 
-def _groups(settings: Settings, store: RawStore, *, also_single: bool) -> list[list[Manifest]]:
+def _groups(
+    settings: Settings, manifests: list[Manifest], *, also_single: bool
+) -> list[list[Manifest]]:
     with connect(settings.warehouse_path) as connection:
         create_or_check(connection)
         loaded = loaded_ids(connection)
         due = connection.execute("SELECT count(*) FROM ops.erasures_due").fetchall()[0][0]
-    manifests = store.manifests()
     if due or any(each.extract_id not in loaded for each in manifests):
         raise NotCompactedError(
             "Not everything in the raw store is loaded yet, or somebody is still to be erased. Run "
@@ -225,24 +234,26 @@ def _count(result: Compacted, pack: Pack, dropped: int) -> None:
 
 
 class _View(RawStore):
-    """The raw store as it would be."""
+    """The raw store as it was when compacting began, or as it would be: not with what arrives since."""
 
-    def __init__(self, store: RawStore, packs: list[Pack]) -> None:
+    def __init__(
+        self, store: RawStore, manifests: list[Manifest], packs: Sequence[Pack] = ()
+    ) -> None:
         super().__init__(store.root)
-        self._packs = [pack.manifest for pack in packs]
-        self._replaced = {each.extract_id for pack in packs for each in pack.replaces}
+        replaced = {each.extract_id for pack in packs for each in pack.replaces}
+        counting = [each for each in manifests if each.extract_id not in replaced]
+        counting += [pack.manifest for pack in packs]
+        self._counting = sorted(counting, key=lambda each: (each.extracted_at, each.extract_id))
 
     def manifests(
         self, feed: str | None = None, *, without: set[str] | None = None
     ) -> list[Manifest]:
-        """Give the manifests that would count."""
-        found = super().manifests(feed, without={*(without or ()), *self._replaced})
-        found += [
+        """Give the manifests that count in it."""
+        return [
             each
-            for each in self._packs
+            for each in self._counting
             if feed in (None, each.feed) and each.extract_id not in (without or ())
         ]
-        return sorted(found, key=lambda each: (each.extracted_at, each.extract_id))
 
 
 @contextmanager
@@ -251,6 +262,8 @@ def _rebuilt(
 ) -> Generator[duckdb.DuckDBPyConnection]:
     """Make a warehouse from a raw store, for the length of the block."""
     path = settings.data_dir / f"{TEMPORARY_PREFIX}compact-{name}-{os.getpid()}.duckdb"
+    # What is there was left by another process, and has loaded what is to be loaded now.
+    remove_database(path)
     try:
         with connect(path) as connection:
             path.chmod(0o600)
@@ -264,14 +277,13 @@ def _rebuilt(
 def _prove(
     settings: Settings,
     store: RawStore,
-    packs: list[Pack],
     before: duckdb.DuckDBPyConnection,
     *,
     dropped: int,
     tell: Progress,
 ) -> History:
     """Prove that no table changes; gives the history that is left, where some of it is dropped."""
-    with _rebuilt(settings, _View(store, packs), "after", tell) as after:
+    with _rebuilt(settings, store, "after", tell) as after:
         for what, query in _comparisons():
             expected = before.execute(query).fetchall()
             found = after.execute(query).fetchall()
@@ -301,6 +313,7 @@ def _forget_history(connection: duckdb.DuckDBPyConnection, history: History) -> 
             with registered(connection, "left_history", frame):
                 connection.execute(f"INSERT INTO ops.{name} BY NAME SELECT * FROM left_history")
         connection.execute("DELETE FROM ops.publications")
+        note_version(connection, is_ours=True)
 
 
 def _comparisons() -> Iterator[tuple[str, str]]:

@@ -13,7 +13,8 @@ from typing import Any, TextIO, cast
 
 import dagster as dg
 
-from ldt_pipeline.dead_runs import OURS
+from ldt_pipeline.dead_runs import our_tags
+from ldt_pipeline.settings import load_settings
 
 Say = Callable[[str], None]
 
@@ -81,7 +82,7 @@ class Runner:
             result = job.execute_in_process(
                 instance=self.instance,
                 run_config=run_config,
-                tags={**OURS, **(tags or {})},
+                tags={**our_tags(load_settings()), **(tags or {})},
                 raise_on_error=False,
             )
         self.runs.append(job_name)

@@ -2,41 +2,36 @@
 
 What belongs here: how runs of the command line are told from others, and ending dead ones. What
 doesn't: running (`dagster_runs.py`).
+
+Whoever holds the right to sync a data folder knows that no other command runs in it, so a run of one
+that is not over is dead. The number of its process would not tell: in a container every process may
+have the same.
 """
 
 from __future__ import annotations
 
-import os
-
 import dagster as dg
 
-_PROCESS_TAG = "ldt/process"
-OURS = {"ldt/from": "command line", _PROCESS_TAG: str(os.getpid())}
-"""Tags of a run from the command line, with the process that it is in."""
+from ldt_pipeline.settings import Settings
 
 
-def release_dead_runs(instance: dg.DagsterInstance) -> None:
-    """End runs of commands that were killed: else they keep their place in a pool for ever."""
+def our_tags(settings: Settings) -> dict[str, str]:
+    """Give the tags of runs from the command line: where they come from, and of which data folder."""
+    return {"ldt/from": "command line", "ldt/data_folder": str(settings.data_dir.resolve())}
+
+
+def release_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
+    """End runs of commands that were killed: else they keep their place in a pool for ever.
+
+    The caller has the right to sync. Gives how many there were.
+    """
     runs = instance.get_runs(
         dg.RunsFilter(
-            tags={"ldt/from": "command line"},
+            tags=our_tags(settings),
             statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING],
         )
     )
     for run in runs:
-        process = run.tags.get(_PROCESS_TAG, "")
-        if process.isdecimal() and not _is_alive(int(process)):
-            instance.report_run_failed(run, "The command that ran it was ended from outside.")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _is_alive(process: int) -> bool:
-    if process == os.getpid():
-        return False  # an earlier process had our number, or an earlier sync of ours failed
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        instance.report_run_failed(run, "The command that ran it was ended from outside.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(runs)

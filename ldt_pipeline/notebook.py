@@ -54,6 +54,8 @@ def connect(path: str | Path | None = None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        # Else what finds no room in memory goes to the notebook's folder, where no erasure looks.
+        connection.execute(f"SET temp_directory = {quoted(f'{file}.tmp')}")
         connection.execute(f"ATTACH {quoted(str(file))} AS {_DATABASE} (READ_ONLY)")
         connection.execute(f"USE {_DATABASE}")
     except BaseException:

@@ -38,6 +38,7 @@ from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
 from ldt_pipeline.erasing.healing import heal_book, require_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.leftovers import remove_abandoned
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.asking import Asked, ask
@@ -97,7 +98,7 @@ def sync(
         ApiError: The API could not be asked what changed.
     """
     with sync_lock(settings, say):
-        release_dead_runs(instance)
+        _clear_up(settings, instance)
         runner = Runner(definitions, instance, say)
         try:
             return _sync(settings, runner, say, whole=whole, asked=asked)
@@ -194,7 +195,7 @@ def rebuild(
         RunFailedError: A run failed. What was published before stays.
     """
     with sync_lock(settings, say):
-        release_dead_runs(instance)
+        _clear_up(settings, instance)
         runner = Runner(definitions, instance, say)
         store = RawStore(str(settings.raw_dir))
         with suppress(OutdatedWarehouseError, DamagedWarehouseError):
@@ -232,7 +233,7 @@ def erase(
     """
     # A sync that is reading may still hold somebody in memory: it ends first.
     with sync_lock(settings, say):
-        release_dead_runs(instance)
+        _clear_up(settings, instance)
         runner = Runner(definitions, instance, say)
         was_published = settings.published_path.exists()
         say("Erasing")
@@ -241,6 +242,13 @@ def erase(
             say("Publishing")
             runner.run(REBUILD)
     return Synced(runs=runner.runs)
+
+
+def _clear_up(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Take away what commands left that were killed. The caller has the right to sync."""
+    if release_dead_runs(instance, settings):
+        remove_abandoned(settings.raw_dir)
+        remove_abandoned(settings.exports_dir)
 
 
 def _erase_what_is_due(settings: Settings, runner: Runner, say: Say) -> State:

@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 
 from ldt_pipeline import compacting
 from ldt_pipeline.compacting import Compacted, NotCompactedError, compact
-from ldt_pipeline.erasing.book import Reason
+from ldt_pipeline.erasing.book import Book, Reason
 from ldt_pipeline.erasing.due import Subject, what_is_due
 from ldt_pipeline.erasing.erase import erase
+from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.raw import DELETIONS, RawStore, leftovers, packing
+from ldt_pipeline.raw.extract_files import ReplacedExtractError
+from ldt_pipeline.raw.quarantine import all_set_aside, past_damage
 from ldt_pipeline.settings import Settings
+from ldt_pipeline.warehouse.books import tombstones_of
 from ldt_pipeline.warehouse.connection import connect, open_warehouse
 from ldt_pipeline.warehouse.load import load_pending, pending
-from ldt_pipeline.warehouse.schema import create_or_check
+from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
 from ldt_pipeline_tests.warehouse.histories import Extract, contents, histories, write
 
 ENTRY = (
@@ -229,6 +233,8 @@ def test_killed_while_it_is_put_in_place(
     with pytest.raises(KeyboardInterrupt) if calls < 3 else nullcontext():
         account.compact(drop_superseded=drop)
     monkeypatch.setattr(packing, "remove_extract", leftovers.remove_extract)
+    if drop and calls < 3:
+        account.settings.warehouse_path.unlink()  # as the next sync does with another version's
     account.load()
     assert _without_drift(account.contents(), drop) == before
     assert _without_drift(account.rebuilt(tmp_path / "r.duckdb"), drop) == before
@@ -239,6 +245,117 @@ def test_killed_while_it_is_put_in_place(
     ids = account.store.extract_ids()
     assert len(ids) == 3
     assert len(account.files()) == 6
+
+
+def test_killed_before_it_forgot_the_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warehouse would tell what the raw store tells no longer: it counts as another version's."""
+    account = simple(tmp_path)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compacting, "_forget_history", killed)
+        with pytest.raises(KeyboardInterrupt):
+            account.compact(drop_superseded=True)
+    with pytest.raises(OutdatedWarehouseError):
+        account.load()
+    account.settings.warehouse_path.unlink()  # as the next sync does
+    account.load()
+    assert account.contents() == account.rebuilt(tmp_path / "r.duckdb")
+    assert account.contents()["past_versions"] == []
+
+
+def test_what_a_killed_one_left_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container every process may have the same number."""
+    account = simple(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(compacting, "remove_database", lambda _: None)
+        patch.setattr(compacting, "put_in_place", lambda *_: None)
+        account.compact(dry_run=True)
+    left = list(account.settings.data_dir.glob(".tmp-compact-*"))
+    assert left
+
+    class Forgetful(compacting._Dropping):
+        def needed(self, part: Any) -> set[int]:
+            return (super().needed(part) or set()) - {2}
+
+    monkeypatch.setattr(compacting, "_Dropping", Forgetful)
+    with pytest.raises(NotCompactedError, match="participants"):
+        account.compact(drop_superseded=True)
+    assert not list(account.settings.data_dir.glob(".tmp-*"))
+
+
+def test_what_arrives_meanwhile_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = simple(tmp_path)
+    real = compacting._pack
+
+    def pack_and_then_arrive(*arguments: Any) -> Any:
+        late = Extract("participants", "2025-01", (ENTRY % ("late", 4, "late"),))
+        write(account.store, [late])
+        return real(*arguments)
+
+    monkeypatch.setattr(compacting, "_pack", pack_and_then_arrive)
+    assert account.compact().extracts_after == 1
+    account.load()
+    assert account.contents() == account.rebuilt(tmp_path / "r.duckdb")
+    assert "late" in repr(account.contents()["participants"])
+
+
+def test_what_was_compacted_since_it_was_listed_is_not_damaged(tmp_path: Path) -> None:
+    account = simple(tmp_path)
+    listed = account.store.manifests("participants")
+    account.compact()
+    with pytest.raises(ReplacedExtractError):
+        list(account.store.read(listed[0], batch_records=9))
+    seen: list[int] = []
+
+    def read() -> list[bytes]:
+        manifests = account.store.manifests("participants") if seen else listed
+        seen.append(len(manifests))
+        return [
+            line
+            for each in manifests
+            for batch in account.store.read(each, batch_records=9)
+            for line in batch
+        ]
+
+    assert len(past_damage(account.store, read)) == 5
+    assert seen == [3, 1]
+    assert not all_set_aside(account.store)
+
+
+def test_a_damaged_book_is_written_anew_although_it_was_compacted(tmp_path: Path) -> None:
+    account = simple(tmp_path)
+    keeping = account.settings.model_copy(update={"deleted_retention_days": 100_000})
+    for name in ("a", "b"):
+        erase(
+            keeping, account.store, [Subject(entity="participants", id=name, reason=Reason.ASKED)]
+        )
+    account.compact()
+    book = Book.read(account.store)
+    (path,) = account.settings.raw_dir.glob("erasures/*/*.zst")
+    path.write_bytes(path.read_bytes()[:-9])
+    with open_warehouse(account.settings.warehouse_path) as connection:
+        assert heal_book(connection, account.store)
+    assert Book.read(account.store) == book
+
+
+def test_tombstones_of_a_damaged_pack_are_known(tmp_path: Path) -> None:
+    account = simple(tmp_path)
+    write(account.store, [Extract(DELETIONS, "participants", ('{"id":"a"}',))])
+    account.load()
+    account.compact()
+    (pack,) = account.store.manifests(DELETIONS)
+    with open_warehouse(account.settings.warehouse_path) as connection:
+        found = tombstones_of(connection, pack.extract_id)
+    assert sorted(each for ids in found.values() for each in ids) == ["a", "b"]
 
 
 def test_an_erasure_reaches_into_what_was_compacted(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def compact(drop_superseded: bool, dry_run: bool, yes: bool) -> None:
     from ldt_pipeline.progress import advance  # noqa: PLC0415
     from ldt_pipeline.raw import RawStore  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.sync.lock import sync_lock  # noqa: PLC0415
 
     if drop_superseded and not dry_run and not yes:
         click.confirm(
@@ -57,7 +58,8 @@ def compact(drop_superseded: bool, dry_run: bool, yes: bool) -> None:
         )
     settings = load_settings()
     store = RawStore(str(settings.raw_dir))
-    with Display() as display:
+    # A sync that reads what is compacted away would have to begin again.
+    with Display() as display, sync_lock(settings, display.say):
         display.say("Compacting")
         done = do(
             settings,

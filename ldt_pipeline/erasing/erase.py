@@ -17,6 +17,7 @@ Every step can be done again. A step that was done finds nothing to do.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -222,13 +223,14 @@ def _clear_leftovers(settings: Settings, store: RawStore) -> None:
     remove_superseded(store)
     remove_abandoned(settings.raw_dir)
     remove_abandoned(settings.exports_dir)
-    # Nobody else has the warehouse, so nobody is making any of these.
-    for path in settings.data_dir.glob(f"{TEMPORARY_PREFIX}*"):
-        if path.is_file():
-            path.unlink()
-    spilled = settings.warehouse_path.with_name(settings.warehouse_path.name + ".tmp")
-    for path in spilled.glob("*") if spilled.exists() else ():
-        path.unlink()
+    # Nobody else has the warehouse, so nobody is making any of these. DuckDB puts what finds no room in
+    # memory into folders beside its files, and leaves them there when it is killed.
+    for pattern in (f"{TEMPORARY_PREFIX}*", "*.duckdb.tmp"):
+        for path in settings.data_dir.glob(pattern):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def _settle_warehouse(

@@ -55,8 +55,8 @@ def _lost(damage: DamagedExtractError) -> DamagedExtractError:
 
 
 def _is_loaded(connection: duckdb.DuckDBPyConnection, extract_id: str) -> bool:
-    query = "SELECT count(*) FROM ops.load_log WHERE extract_id = ?"
-    return connection.execute(query, [extract_id]).fetchall()[0][0] > 0
+    query = "SELECT count(*) FROM ops.load_log WHERE extract_id = $id OR pack = $id"
+    return connection.execute(query, {"id": extract_id}).fetchall()[0][0] > 0
 
 
 def _write_anew(connection: duckdb.DuckDBPyConnection, store: RawStore) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from ldt_pipeline.instants import now
-from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw.quarantine import all_set_aside, past_damage
 
 FEED = "exports"
 NOT_NAMED = "(not named)"
@@ -94,22 +95,46 @@ def enter(
 
 
 def received(ledger_dir: Path, ids: Collection[str]) -> dict[str, list[Receipt]]:
-    """Give the exports that each of these participants was in; whoever was in none is left out."""
+    """Give the exports that each of these participants was in; whoever was in none is left out.
+
+    One whose entry is damaged may have had any of them in it. The entry is set aside.
+    """
     ledger = RawStore(str(ledger_dir))
     wanted = set(ids)
-    decoder = msgspec.json.Decoder(Sent)
+    if not wanted:
+        return {}
+    found = past_damage(ledger, lambda: _received(ledger, wanted))
+    for each in all_set_aside(ledger):
+        receipt = Receipt(
+            recipient="(unknown)",
+            exported_at="an unknown time",
+            file=f"an export whose entry in the ledger was damaged ({each.extract_id})",
+        )
+        for record_id in wanted:
+            found.setdefault(record_id, []).append(receipt)
+    return found
+
+
+def _received(ledger: RawStore, wanted: set[str]) -> dict[str, list[Receipt]]:
     found: dict[str, list[Receipt]] = {}
-    for manifest in ledger.manifests(FEED) if wanted else ():
+    for manifest in ledger.manifests(FEED):
         receipt = Receipt(
             recipient=manifest.source.get("recipient", NOT_NAMED),
             exported_at=f"{manifest.extracted_at:%Y-%m-%d %H:%M}",
             file=manifest.source.get("file", ""),
         )
-        for batch in ledger.read(manifest, batch_records=_BATCH_RECORDS):
-            lines = (decoder.decode(line) for line in batch)
-            for record_id in wanted.intersection(each.id for each in lines if each.in_file):
-                found.setdefault(record_id, []).append(receipt)
+        in_file = {each.id for each in _sent(ledger, manifest) if each.in_file}
+        for record_id in wanted & in_file:
+            found.setdefault(record_id, []).append(receipt)
     return found
+
+
+def _sent(ledger: RawStore, manifest: Manifest) -> list[Sent]:
+    """Read one export's lines."""
+    # All of it before anything is believed: its checksum is known at the end.
+    batches = list(ledger.read(manifest, batch_records=_BATCH_RECORDS))
+    decoder = msgspec.json.Decoder(Sent)
+    return [decoder.decode(line) for batch in batches for line in batch]
 
 
 def last_sent(
@@ -136,17 +161,15 @@ def last_sent(
     if not fitting:
         return None
     last = max(fitting, key=lambda each: (each.extracted_at, each.extract_id))
-    decoder = msgspec.json.Decoder(Sent)
-    lines = (
-        decoder.decode(line)
-        for batch in ledger.read(last, batch_records=_BATCH_RECORDS)
-        for line in batch
-    )
-    return last.source, {each.id: each for each in lines if not each.gone}
+    return last.source, {each.id: each for each in _sent(ledger, last) if not each.gone}
 
 
 def receipts(ledger_dir: Path) -> list[dict[str, object]]:
-    """Give every export, the oldest first, as rows of the table `exports`."""
+    """Give every export, the oldest first, as rows of the table `exports`.
+
+    One whose entry can't be read is left out, and set aside.
+    """
+    ledger = RawStore(str(ledger_dir))
     return [
         {
             "export_id": each.extract_id,
@@ -159,5 +182,5 @@ def receipts(ledger_dir: Path) -> list[dict[str, object]]:
             "recipient": each.source.get("recipient"),
             "file": each.source.get("file"),
         }
-        for each in RawStore(str(ledger_dir)).manifests(FEED)
+        for each in past_damage(ledger, lambda: ledger.manifests(FEED))
     ]

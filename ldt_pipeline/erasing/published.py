@@ -83,6 +83,8 @@ def _make_without(path: Path, building: Path, ids: Mapping[str, set[str]], befor
     """Make the file beside; gives False where nobody of them is in it."""
     remove_database(building)
     with connect(Path(":memory:")) as connection:
+        # Else what finds no room in memory goes to the folder that the process was started in.
+        connection.execute(f"SET temp_directory = {quoted(f'{building}.tmp')}")
         connection.execute(f"ATTACH {quoted(str(path))} AS old (READ_ONLY)")
         connection.execute(f"ATTACH {quoted(str(building))} AS new")
         connection.execute("COPY FROM DATABASE old TO new (SCHEMA)")

@@ -54,6 +54,10 @@ class DamagedExtractError(Exception):
         self.paths = paths
 
 
+class ReplacedExtractError(Exception):
+    """An extract was compacted into another one since its manifest was read. Nothing is lost."""
+
+
 class ExtractWriter:
     """One extract being written. Nothing of it counts before `commit`."""
 

@@ -23,7 +23,7 @@ import msgspec
 from upath import UPath
 
 from ldt_pipeline.instants import now
-from ldt_pipeline.raw.extract_files import DamagedExtractError
+from ldt_pipeline.raw.extract_files import DamagedExtractError, ReplacedExtractError
 from ldt_pipeline.raw.files import make_folder, sync_folder, write_durably
 from ldt_pipeline.raw.manifests import DELETIONS, ERASURES
 from ldt_pipeline.raw.store import RawStore
@@ -70,6 +70,8 @@ def past_damage(store: RawStore, work: Callable[[], _Result]) -> _Result:
             if error.feed == ERASURES:
                 raise
             set_aside(store, error)
+        except ReplacedExtractError:
+            pass  # by the compacted one, which is read next time
 
 
 def look_for_damage(store: RawStore) -> list[SetAside]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,7 @@ from ldt_pipeline.raw.extract_files import (
     DamagedExtractError,
     ExtractWriter,
     HashingFile,
+    ReplacedExtractError,
     data_name,
     decode_manifest,
     encode,
@@ -41,6 +43,7 @@ PACK_SUFFIX = "-pack"
 _WALKS = "walks"
 _TOTAL = "total.json"
 _NOT_FOUND = "not_found.json"
+_LISTINGS_MOST = 5
 _Kind = TypeVar("_Kind", Walk, ListTotal, NotFound)
 _logger = logging.getLogger(__name__)
 
@@ -112,10 +115,16 @@ class RawStore:
 
         `without` names ids of extracts to leave out, unread.
         """
+        for _ in range(_LISTINGS_MOST):
+            with suppress(FileNotFoundError):  # replaced since it was listed
+                return self._manifests(feed, without or set())
+        return self._manifests(feed, without or set())
+
+    def _manifests(self, feed: str | None, without: set[str]) -> list[Manifest]:
         found = [
             decode_manifest(path)
             for path in self._manifest_paths(feed)
-            if path.name.removesuffix(MANIFEST_SUFFIX) not in (without or ())
+            if path.name.removesuffix(MANIFEST_SUFFIX) not in without
         ]
         return sorted(found, key=lambda each: (each.extracted_at, each.extract_id))
 
@@ -125,6 +134,7 @@ class RawStore:
         Raises:
             DamagedExtractError: The file is missing, was changed, or holds another number of
                 records; batches given before the error must not be used.
+            ReplacedExtractError: It was compacted since its manifest was read.
         """
         path = self._folder(manifest) / data_name(manifest)
         if not path.exists():
@@ -140,6 +150,11 @@ class RawStore:
                     count += len(batch)
                     yield batch
         except (FileNotFoundError, zstandard.ZstdError) as error:
+            if base_of(manifest.extract_id) in _replaced(self._existing(manifest.feed)):
+                raise ReplacedExtractError(
+                    f"Extract {manifest.extract_id} of {manifest.feed} was compacted while it was "
+                    "to be read. Do it again: the compacted one is read then."
+                ) from None
             raise self._damaged(manifest, type(error).__name__) from None
         if hashing.digest.hexdigest() != manifest.sha256 or count != manifest.records:
             raise self._damaged(manifest, "its checksum or number of records differs")

@@ -99,16 +99,16 @@ def tombstones_of(
 ) -> dict[dt.datetime, list[str]]:
     """Give the ids that an extract of deletions held, by when they went; none if it isn't loaded.
 
-    Several extracts of one instant can't be told apart: then it is the ids of all of them.
+    It may be one that several were compacted into. Several extracts of one instant can't be told apart: then it is the ids of all of them.
     """
     rows = connection.execute(
         """
         SELECT DISTINCT deleted_at, id
         FROM ops.tombstones JOIN ops.load_log ON load_log.extracted_at = tombstones.deleted_at
             AND load_log.partition = tombstones.entity
-        WHERE load_log.extract_id = ? ORDER BY ALL
+        WHERE load_log.extract_id = $id OR load_log.pack = $id ORDER BY ALL
         """,
-        [extract_id],
+        {"id": extract_id},
     ).fetchall()
     found: dict[dt.datetime, list[str]] = {}
     for deleted_at, record_id in rows:

@@ -117,7 +117,7 @@ def create_or_check(connection: duckdb.DuckDBPyConnection) -> None:
         OutdatedWarehouseError: They are not.
     """
     statements = _statements()
-    fingerprint = hashlib.sha256("\n".join((str(FORMAT), *statements)).encode()).hexdigest()
+    fingerprint = _fingerprint(statements)
     made = connection.execute(
         "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'ops'"
     ).fetchall()[0][0]
@@ -134,6 +134,17 @@ def create_or_check(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
     connection.execute("INSERT INTO ops.about VALUES (?)", [fingerprint])
     connection.execute("COMMIT")
+
+
+def note_version(connection: duckdb.DuckDBPyConnection, *, is_ours: bool) -> None:
+    """Note that a warehouse is of this version, or is not and has to be made anew."""
+    connection.execute(
+        "UPDATE ops.about SET fingerprint = ?", [_fingerprint(_statements()) if is_ours else ""]
+    )
+
+
+def _fingerprint(statements: list[str]) -> str:
+    return hashlib.sha256("\n".join((str(FORMAT), *statements)).encode()).hexdigest()
 
 
 def _statements() -> list[str]:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
-from ldt_pipeline.dead_runs import release_dead_runs
+from ldt_pipeline.dead_runs import our_tags, release_dead_runs
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import PUBLISH
 from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
@@ -155,17 +155,25 @@ def test_a_rebuild_of_half_a_first_load_is_not_published(synced) -> None:
 
 
 def test_a_killed_command_does_not_keep_its_place_in_a_pool(synced) -> None:
-    """A run of a process that is no more still holds the pool: the next one would wait for ever."""
+    """A run of a process that is no more still holds the pool: the next one would wait for ever.
+
+    Not so one of another data folder, whose right to sync is another's."""
     job = defs.resolve_job_def(PUBLISH)
     dead = synced.create_run_for_job(
         job,
         status=dg.DagsterRunStatus.STARTED,
-        tags={"ldt/from": "command line", "ldt/process": "999999999"},
+        tags=our_tags(load_settings()),
     )
     synced.event_log_storage.initialize_concurrency_limit_to_default("warehouse")
     synced.event_log_storage.claim_concurrency_slot("warehouse", dead.run_id, "publish")
-    release_dead_runs(synced)
+    other = synced.create_run_for_job(
+        job,
+        status=dg.DagsterRunStatus.STARTED,
+        tags={**our_tags(load_settings()), "ldt/data_folder": "/elsewhere"},
+    )
+    assert release_dead_runs(synced, load_settings()) == 1
     assert synced.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert synced.get_run_by_id(other.run_id).status is dg.DagsterRunStatus.STARTED
     Runner(defs, synced, lambda _: None).run(PUBLISH)
 
 

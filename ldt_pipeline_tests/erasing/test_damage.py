@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from ldt_pipeline.erasing import scan
+from ldt_pipeline.erasing import ledger, scan
 from ldt_pipeline.erasing.book import Book, Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.erasing.forms import personal_texts, stub
@@ -158,6 +158,27 @@ def test_what_is_read_during_an_erasure_is_erased_by_the_next(
         patch.setattr("ldt_pipeline.erasing.erase.look_through", look_through_and_then_arrive)
         account.erase(UNLUCKY)
     assert find(tmp_path / "data", SECRETS), "it arrived too late"
+    account.sync()
+    assert find(tmp_path / "data", SECRETS) == {}
+
+
+@pytest.mark.parametrize("suffix", [DATA_SUFFIX, MANIFEST_SUFFIX])
+def test_a_damaged_ledger_stops_no_erasure(api: OtherApi, tmp_path: Path, suffix: str) -> None:
+    """Whoever received an export that nothing is known of any more may have to be told, too."""
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    account.sync()
+    ledger.enter(
+        account.settings.ledger_dir,
+        table="start_list",
+        ids=["unlucky"] * 50,
+        recipient="Chip Timing",
+        file="list.csv",
+        about={},
+    )
+    (path,) = account.settings.ledger_dir.glob(f"*/*/*{suffix}")
+    damage(path)
+    assert "damaged" in " ".join(account.erase(UNLUCKY).recipients)
     account.sync()
     assert find(tmp_path / "data", SECRETS) == {}
 
