@@ -4,6 +4,10 @@ What belongs here: entering an export, and asking who received somebody. What do
 (the ledger has ids alone), and writing exports (`cli/exports.py`).
 
 It is a store of extracts of its own, beside the raw store: an export is one extract, an id a line.
+
+An export is entered before anything of it is handed out, so that nobody receives a person whom an
+erasure doesn't know of, and marked once all of its files are in place. One without the mark may have
+reached its recipient or not: it counts for whom to tell, and never alone for what somebody has.
 """
 
 from __future__ import annotations
@@ -13,15 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from upath import UPath
 
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.files import write_durably
+from ldt_pipeline.raw.manifests import Manifest
 
 FEED = "exports"
 NOT_NAMED = "(not named)"
 """The recipient of an export that was made without `--recipient`."""
 
 _BATCH_RECORDS = 10_000
+_IN_PLACE = "in_place"
+"""The folder of marks: an empty file for each export, by its id."""
 
 
 class Sent(msgspec.Struct, omit_defaults=True):
@@ -30,7 +39,7 @@ class Sent(msgspec.Struct, omit_defaults=True):
     Attributes:
         id: The participant.
         digest: A keyed digest of the row that the recipient has; empty where nobody will ask for
-            what changed since.
+            what changed since, and where the row that they have is from an earlier export.
         bib: The bib in that row.
         in_file: Whether the row is in the file: one of changes has not all that the recipient has.
         gone: Whether the file says that the entry was withdrawn.
@@ -57,6 +66,20 @@ class Receipt:
         return f"{self.recipient}: {self.file} of {self.exported_at}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An export as it was entered.
+
+    Attributes:
+        about: What is written down about it.
+        sent: By participant, in the order of the list, what the recipient has by it: whom it said
+            to be gone, they don't have.
+    """
+
+    about: Mapping[str, str]
+    sent: dict[str, Sent]
+
+
 def enter(
     ledger_dir: Path,
     *,
@@ -65,8 +88,8 @@ def enter(
     recipient: str | None,
     file: str,
     about: dict[str, str],
-) -> None:
-    """Enter an export before it is handed out.
+) -> str:
+    """Enter an export before it is handed out; gives its id.
 
     Args:
         ledger_dir: Where the ledger lies.
@@ -90,7 +113,12 @@ def enter(
     except BaseException as error:
         writer.abandon(error)
         raise
-    writer.commit()
+    return writer.commit().extract_id
+
+
+def mark_in_place(ledger_dir: Path, export_id: str) -> None:
+    """Note that all files of an export are in place: changes are told from what was in it."""
+    write_durably(UPath(ledger_dir) / FEED / _IN_PLACE / export_id, b"")
 
 
 def received(ledger_dir: Path, ids: Collection[str]) -> dict[str, list[Receipt]]:
@@ -112,10 +140,8 @@ def received(ledger_dir: Path, ids: Collection[str]) -> dict[str, list[Receipt]]
     return found
 
 
-def last_sent(
-    ledger_dir: Path, *, recipient: str, about: Mapping[str, str]
-) -> tuple[Mapping[str, str], dict[str, Sent]] | None:
-    """Give what a recipient has since the last export of this kind; None where there was none.
+def last_sent(ledger_dir: Path, *, recipient: str | None, about: Mapping[str, str]) -> list[Entry]:
+    """Give what a recipient may have of exports of one kind.
 
     Args:
         ledger_dir: Where the ledger lies.
@@ -123,26 +149,28 @@ def last_sent(
         about: What the export was of: all of it has to be the same.
 
     Returns:
-        What is written down about the export, and by participant what the recipient has: those that
-        it was told are gone are left out.
+        The last export that is in place, and after it those that were begun since, of which nobody
+        knows whether their files arrived. Nothing, where none is in place.
     """
     ledger = RawStore(str(ledger_dir))
-    wanted = {"recipient": recipient, **about}
-    fitting = [
-        each
-        for each in ledger.manifests(FEED)
-        if all(each.source.get(name) == value for name, value in wanted.items())
-    ]
-    if not fitting:
-        return None
-    last = max(fitting, key=lambda each: (each.extracted_at, each.extract_id))
+    wanted = {"recipient": recipient or NOT_NAMED, **about}
+    found: list[Manifest] = []
+    for manifest in reversed(ledger.manifests(FEED)):
+        if all(manifest.source.get(name) == value for name, value in wanted.items()):
+            found.append(manifest)
+            if (ledger_dir / FEED / _IN_PLACE / manifest.extract_id).exists():
+                return [_entry(ledger, each) for each in reversed(found)]
+    return []
+
+
+def _entry(ledger: RawStore, manifest: Manifest) -> Entry:
     decoder = msgspec.json.Decoder(Sent)
     lines = (
         decoder.decode(line)
-        for batch in ledger.read(last, batch_records=_BATCH_RECORDS)
+        for batch in ledger.read(manifest, batch_records=_BATCH_RECORDS)
         for line in batch
     )
-    return last.source, {each.id: each for each in lines if not each.gone}
+    return Entry(about=manifest.source, sent={each.id: each for each in lines if not each.gone})
 
 
 def receipts(ledger_dir: Path) -> list[dict[str, object]]:
