@@ -19,7 +19,7 @@ import click
 
 from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.published import Rows
-from ldt_pipeline.cli.text import clean, escape_unprintable, terminal_width, text_table
+from ldt_pipeline.cli.text import clean, counted, escape_unprintable, terminal_width, text_table
 from ldt_pipeline.instants import format_instant
 from ldt_pipeline.plain_text import defuse
 
@@ -95,6 +95,15 @@ def enter_into_ledger(
             f"Nothing was exported, as the ledger of exports in {ledger_dir} can't be written: "
             f"{error.strerror or error}."
         ) from None
+
+
+def warn_of_undated(number: int) -> None:
+    """Say that some of a race are on the list of no day."""
+    click.echo(
+        f"{counted(number, 'participant')} of the race left out: when they start isn't known, and the "
+        "race has several days, or none.",
+        err=True,
+    )
 
 
 def content(rows: Rows, to_format: str) -> Iterator[bytes]:

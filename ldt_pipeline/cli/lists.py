@@ -125,8 +125,13 @@ def start_list(
     would take for a formula gets an apostrophe in front. Each file, and each list in CSV or JSON,
     is noted in the ledger of exports, by the ids of those in it.
     """
-    from ldt_pipeline.cli.exports import enter_into_ledger, write  # noqa: PLC0415
+    from ldt_pipeline.cli.exports import (  # noqa: PLC0415
+        enter_into_ledger,
+        warn_of_undated,
+        write,
+    )
     from ldt_pipeline.cli.published import (  # noqa: PLC0415
+        count_undated,
         open_published,
         read_start_list,
         read_start_list_as_of,
@@ -163,11 +168,15 @@ def start_list(
             else read_start_list_as_of(connection, race_id, as_of, day)
         )
         days = start_days(connection, race_id)
+        is_one_of_several = day is not None and days != [day] and as_of is None
+        without_day = count_undated(connection, race_id) if is_one_of_several else 0
     if out is not None or to_format != "table":
         enter_into_ledger(
             rows, settings.ledger_dir, recipient=recipient, out=out, about={"race_id": race_id}
         )
     write(rows, to_format=to_format, out=out)
+    if without_day:
+        warn_of_undated(without_day)
     if len(days) > 1 and on is None:
         listed = ", ".join(str(day) for day in days)
         click.echo(f"These are {len(days)} starts ({listed}): choose one with --on.", err=True)

@@ -13,12 +13,16 @@ import click
 from upath import UPath
 
 from ldt_pipeline.cli.command import CommandError
+from ldt_pipeline.cli.exports import warn_of_undated
 from ldt_pipeline.cli.published import open_published, read_start_list, start_days
 from ldt_pipeline.cli.text import counted
 from ldt_pipeline.exporting.presets import PresetError, load_preset
-from ldt_pipeline.exporting.race_lists import NothingSentError, export
+from ldt_pipeline.exporting.race_lists import NothingSentError, export, undated
 from ldt_pipeline.exporting.writing import UnencodableError
 from ldt_pipeline.settings import Settings
+
+MADE_BY = "command"
+"""Who made these, in the ledger: --changes-since counts from what was sent by hand."""
 
 
 def export_preset(
@@ -52,6 +56,7 @@ def export_preset(
                     "one: choose it with --on."
                 )
             day = on or (days[0] if days else "")
+            without_day = undated(connection, race_id) if on and days != [on] else []
             done = export(
                 connection,
                 [dict(zip(found.columns, row, strict=True)) for row in found.rows],
@@ -59,19 +64,27 @@ def export_preset(
                 target=UPath(target),
                 ledger_dir=settings.ledger_dir,
                 recipient=recipient,
-                about={"race_id": race_id, "on": str(day)},
+                about={"race_id": race_id, "on": str(day), "made_by": MADE_BY},
+                not_of_list=without_day,
                 changes_only=changes_only,
             )
     except (PresetError, NothingSentError, UnencodableError) as error:
         raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(
-            f"Nothing was exported, as {target} or the ledger of exports in {settings.ledger_dir} "
-            f"can't be written: {error.strerror or error}."
+            f"The export counts as not sent, as {target} or the ledger of exports in "
+            f"{settings.ledger_dir} can't be written: {error.strerror or error}."
         ) from None
     click.echo(f"Wrote {counted(done.rows, 'participant')} to {' and '.join(done.files)}")
     if done.withdrawn:
         click.echo(f"{counted(done.withdrawn, 'entry was', 'entries were')} withdrawn since.")
+    if done.moved:
+        click.echo(
+            f"{counted(done.moved, 'entry', 'entries')} moved to another race since: these are in a "
+            "file of their own, as a system that holds both races mustn't take them for withdrawn."
+        )
+    if done.undated:
+        warn_of_undated(done.undated)
     if done.left_out:
         click.echo(
             f"{counted(done.left_out, 'participant')} left out, for want of "

@@ -62,16 +62,19 @@ def read_start_list(
 ) -> Rows:
     """Give one race's start list: of its start on a day (UTC), or of all of its starts.
 
+    Those whose start isn't known are on the day's list where the race has no other day.
+
     Raises:
         CommandError: There is no such race; the text lists those that there are. Or the file was
             published without personal data.
     """
     _require_people(connection)
     condition, parameters = "race_id = ?", [race_id]
-    if on is not None:
+    days = start_days(connection, race_id)
+    if on is not None and days != [on]:
         condition, parameters = f"{condition} AND race_start_at::DATE = ?", [race_id, str(on)]
     found = _rows(connection, "start_list", condition, parameters, START_ORDER)
-    if not found.rows and on is not None and (days := start_days(connection, race_id)):
+    if not found.rows and on is not None and days:
         listed = ", ".join(str(day) for day in days)
         raise CommandError(f"Race {race_id} does not start on {on}; it does on {listed}.")
     if not found.rows and not _exists(connection, "races", "race_id", race_id):
@@ -117,6 +120,12 @@ def start_days(connection: duckdb.DuckDBPyConnection, race_id: str) -> list[dt.d
         [race_id],
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def count_undated(connection: duckdb.DuckDBPyConnection, race_id: str) -> int:
+    """Count those on a race's start list whose start isn't known."""
+    query = "SELECT count(*) FROM start_list WHERE race_id = ? AND race_start_at IS NULL"
+    return connection.execute(query, [race_id]).fetchall()[0][0]
 
 
 def require_event(connection: duckdb.DuckDBPyConnection, event_id: str) -> None:

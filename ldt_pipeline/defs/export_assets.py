@@ -8,6 +8,7 @@ from ldt_pipeline.defs.metadata import OWNERS, Materialized, column_schema
 from ldt_pipeline.defs.names import tag_run
 from ldt_pipeline.defs.partitions import RACE_KEYS, RACES, id_of, key_of
 from ldt_pipeline.defs.resources import Storage
+from ldt_pipeline.defs.unfinished import running_partitions
 from ldt_pipeline.exporting.race_week import due_races, export_race
 from ldt_pipeline.instants import now
 from ldt_pipeline.settings import load_settings
@@ -22,7 +23,8 @@ EXPORT_RACES = "export_races"
     group_name="exports",
     description=(
         "A race's start lists as files, in each layout of LDT_EXPORT_PRESETS, for starts that are at "
-        "most a week away: in data/exports/, or where LDT_EXPORT_TARGET says. Entered in the ledger."
+        "most a week away: in data/exports/, or where LDT_EXPORT_TARGET says. Entered in the ledger; "
+        "a list that says what the last one said is neither written nor entered again."
     ),
     deps=["published"],
     owners=list(OWNERS),
@@ -37,11 +39,20 @@ def race_exports(context: dg.AssetExecutionContext, storage: Storage) -> Materia
     race_id = id_of(context.partition_key)
     tag_run(context, storage.settings.published_path, races=[race_id])
     done = export_race(storage.settings, race_id, now())
+    without_day = max((each.undated for each in done), default=0)
+    if without_day:
+        context.log.warning(
+            "%d participants of the race are on no list: when they start isn't known, and it starts "
+            "on several days this week.",
+            without_day,
+        )
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": sum(each.rows for each in done),
             "files": len([name for each in done for name in each.files]),
+            "unchanged": len([each for each in done if each.unchanged]),
             "left_out": sum(each.left_out for each in done),
+            "without_start": without_day,
         }
     )
 
@@ -70,8 +81,10 @@ EXPORT_JOB = dg.define_asset_job(
     ),
 )
 def race_week_exports(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Ask for each race that is due in this minute."""
+    """Ask for each race that is due in this minute, and whose last export is over."""
     known = set(context.instance.get_dynamic_partitions(RACE_KEYS))
+    # Where a run takes longer than a minute, others would only queue up behind it.
+    known -= running_partitions(context.instance, EXPORT_RACES)
     minute = context.scheduled_execution_time
     for race_id in due_races(load_settings(), minute):
         key = key_of(race_id)

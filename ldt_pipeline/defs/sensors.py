@@ -32,6 +32,7 @@ from ldt_pipeline.defs.partitions import (
     key_of,
 )
 from ldt_pipeline.defs.resources import Storage
+from ldt_pipeline.defs.unfinished import is_running
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.organiser import OtherOrganiserError
 from ldt_pipeline.settings import Settings, load_settings
@@ -43,12 +44,6 @@ from ldt_pipeline.warehouse.connection import DamagedWarehouseError, WarehouseBu
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 
 POLL_SECONDS = 60
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 
 
 @dg.sensor(
@@ -66,7 +61,7 @@ def poll_sensor(
         return dg.SkipReason("LDT_API_KEY is not set.")
     if is_syncing(storage.settings):
         return dg.SkipReason("`ldt sync` is under way.")
-    if any(_is_running(context.instance, name) for name in _RUNS_OF_A_SYNC):
+    if any(is_running(context.instance, name) for name in _RUNS_OF_A_SYNC):
         return dg.SkipReason("A sync is under way.")
     try:
         state = read_state(storage.settings, wait_seconds=0)
@@ -78,7 +73,7 @@ def poll_sensor(
         return dg.SkipReason(str(error))
     note_poll(storage.settings, None)
     requests = list(_requests(plans, state, storage))
-    if state.erasures and not _is_running(context.instance, ERASE):
+    if state.erasures and not is_running(context.instance, ERASE):
         requests.insert(0, dg.RunRequest(job_name=ERASE))
     if not requests:
         return dg.SkipReason("Nothing changed.")
@@ -110,7 +105,7 @@ def partition_sensor(
         if keys
     ]
     requests: list[dg.RunRequest] = []
-    if settings.api_key is not None and not _is_running(context.instance, READ_EVENTS):
+    if settings.api_key is not None and not is_running(context.instance, READ_EVENTS):
         due = due_keys(settings, state)
         existing = [*context.instance.get_dynamic_partitions(EVENT_KEYS), *new_events]
         requests = [
@@ -152,11 +147,6 @@ def range_tags(first: str, last: str) -> dict[str, str]:
 
 
 _RUNS_OF_A_SYNC = (*(fetch_job_name(feed.name) for feed in CHANGE_FEEDS), RECONCILE, PUBLISH)
-
-
-def _is_running(instance: dg.DagsterInstance, job_name: str) -> bool:
-    runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED), limit=1)
-    return bool(runs)
 
 
 def _requests(plans: list[FeedPlan], state: State, storage: Storage) -> Iterator[dg.RunRequest]:

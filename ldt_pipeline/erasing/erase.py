@@ -29,6 +29,7 @@ from ldt_pipeline.erasing import ledger, published, traces
 from ldt_pipeline.erasing.book import ENTITIES, RACES, Book, Erasure, Reason, write_erasures
 from ldt_pipeline.erasing.database import blank_database
 from ldt_pipeline.erasing.due import Subject, what_is_due
+from ldt_pipeline.erasing.old_exports import delete_old_exports
 from ldt_pipeline.erasing.public_texts import only_theirs
 from ldt_pipeline.erasing.scan import look_through, rewrite
 from ldt_pipeline.feeds.catalogue import FEEDS
@@ -106,7 +107,13 @@ def erase(
         everybody = set[str]().union(*ids.values())
         result.exports = traces.delete_exports(settings.exports_dir, ids=everybody, texts=texts)
         if book.before is not None:
-            result.exports += traces.delete_older(settings.exports_dir, book.before.timestamp())
+            with _books(settings.warehouse_path) as connection:
+                result.exports += delete_old_exports(
+                    connection,
+                    exports_dir=settings.exports_dir,
+                    ledger_dir=settings.ledger_dir,
+                    before=book.before,
+                )
         for home in dagster_homes:
             result.traces += traces.blank_records(home, texts)
         if dagster_database is not None:

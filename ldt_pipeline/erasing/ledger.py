@@ -4,18 +4,24 @@ What belongs here: entering an export, and asking who received somebody. What do
 (the ledger has ids alone), and writing exports (`cli/exports.py`).
 
 It is a store of extracts of its own, beside the raw store: an export is one extract, an id a line.
+
+An export is entered before anything of it is handed out, so that nobody receives a person whom an
+erasure doesn't know of, and marked once all of its files are in place. One without the mark may have
+reached its recipient or not: it counts for whom to tell, and never alone for what somebody has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from upath import UPath
 
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw.files import write_durably
 from ldt_pipeline.raw.quarantine import all_set_aside, past_damage
 
 FEED = "exports"
@@ -23,6 +29,8 @@ NOT_NAMED = "(not named)"
 """The recipient of an export that was made without `--recipient`."""
 
 _BATCH_RECORDS = 10_000
+_IN_PLACE = "in_place"
+"""The folder of marks: an empty file for each export, by its id."""
 
 
 class Sent(msgspec.Struct, omit_defaults=True):
@@ -31,7 +39,7 @@ class Sent(msgspec.Struct, omit_defaults=True):
     Attributes:
         id: The participant.
         digest: A keyed digest of the row that the recipient has; empty where nobody will ask for
-            what changed since.
+            what changed since, and where the row that they have is from an earlier export.
         bib: The bib in that row.
         in_file: Whether the row is in the file: one of changes has not all that the recipient has.
         gone: Whether the file says that the entry was withdrawn.
@@ -58,6 +66,22 @@ class Receipt:
         return f"{self.recipient}: {self.file} of {self.exported_at}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An export as it was entered.
+
+    Attributes:
+        export_id: Its id.
+        about: What is written down about it.
+        sent: By participant, in the order of the list, what the recipient has by it: whom it said
+            to be gone, they don't have.
+    """
+
+    export_id: str
+    about: Mapping[str, str]
+    sent: dict[str, Sent]
+
+
 def enter(
     ledger_dir: Path,
     *,
@@ -66,8 +90,8 @@ def enter(
     recipient: str | None,
     file: str,
     about: dict[str, str],
-) -> None:
-    """Enter an export before it is handed out.
+) -> str:
+    """Enter an export before it is handed out; gives its id.
 
     Args:
         ledger_dir: Where the ledger lies.
@@ -91,7 +115,12 @@ def enter(
     except BaseException as error:
         writer.abandon(error)
         raise
-    writer.commit()
+    return writer.commit().extract_id
+
+
+def mark_in_place(ledger_dir: Path, export_id: str) -> None:
+    """Note that all files of an export are in place: changes are told from what was in it."""
+    write_durably(UPath(ledger_dir) / FEED / _IN_PLACE / export_id, b"")
 
 
 def received(ledger_dir: Path, ids: Collection[str]) -> dict[str, list[Receipt]]:
@@ -137,10 +166,22 @@ def _sent(ledger: RawStore, manifest: Manifest) -> list[Sent]:
     return [decoder.decode(line) for batch in batches for line in batch]
 
 
-def last_sent(
-    ledger_dir: Path, *, recipient: str, about: Mapping[str, str]
-) -> tuple[Mapping[str, str], dict[str, Sent]] | None:
-    """Give what a recipient has since the last export of this kind; None where there was none.
+def files_and_ids(ledger_dir: Path) -> Iterator[tuple[str, list[str]]]:
+    """Give each export's file, and the participants in it; those that can't be read are left out."""
+    ledger = RawStore(str(ledger_dir))
+    for manifest in past_damage(ledger, lambda: ledger.manifests(FEED)):
+        ids = past_damage(ledger, lambda each=manifest: _ids(ledger, each))
+        yield manifest.source.get("file", ""), ids
+
+
+def _ids(ledger: RawStore, manifest: Manifest) -> list[str]:
+    if manifest.extract_id not in ledger.extract_ids(FEED):
+        return []  # set aside just now
+    return [each.id for each in _sent(ledger, manifest) if each.in_file]
+
+
+def last_sent(ledger_dir: Path, *, recipient: str | None, about: Mapping[str, str]) -> list[Entry]:
+    """Give what a recipient may have of exports of one kind.
 
     Args:
         ledger_dir: Where the ledger lies.
@@ -148,20 +189,33 @@ def last_sent(
         about: What the export was of: all of it has to be the same.
 
     Returns:
-        What is written down about the export, and by participant what the recipient has: those that
-        it was told are gone are left out.
+        The last export that is in place, and after it those that were begun since, of which nobody
+        knows whether their files arrived. Nothing, where none is in place, or a later one is damaged.
     """
     ledger = RawStore(str(ledger_dir))
-    wanted = {"recipient": recipient, **about}
-    fitting = [
-        each
-        for each in ledger.manifests(FEED)
-        if all(each.source.get(name) == value for name, value in wanted.items())
-    ]
-    if not fitting:
-        return None
-    last = max(fitting, key=lambda each: (each.extracted_at, each.extract_id))
-    return last.source, {each.id: each for each in _sent(ledger, last) if not each.gone}
+    wanted = {"recipient": recipient or NOT_NAMED, **about}
+    found = past_damage(ledger, lambda: _last_sent(ledger, wanted))
+    if found and any(each.extract_id > found[0].export_id for each in all_set_aside(ledger)):
+        return []  # a later one is damaged: nobody knows what they have by it
+    return found
+
+
+def _last_sent(ledger: RawStore, wanted: Mapping[str, str]) -> list[Entry]:
+    found: list[Manifest] = []
+    for manifest in reversed(ledger.manifests(FEED)):
+        if all(manifest.source.get(name) == value for name, value in wanted.items()):
+            found.append(manifest)
+            if (ledger.root / FEED / _IN_PLACE / manifest.extract_id).exists():
+                return [_entry(ledger, each) for each in reversed(found)]
+    return []
+
+
+def _entry(ledger: RawStore, manifest: Manifest) -> Entry:
+    return Entry(
+        export_id=manifest.extract_id,
+        about=manifest.source,
+        sent={each.id: each for each in _sent(ledger, manifest) if not each.gone},
+    )
 
 
 def receipts(ledger_dir: Path) -> list[dict[str, object]]:

@@ -66,11 +66,15 @@ def delete_exports(folder: Path, *, ids: Collection[str], texts: Collection[str]
     return deleted
 
 
-def delete_older(folder: Path, moment_seconds: float) -> list[Path]:
-    """Delete the files in a folder that were written before an instant (seconds since 1970)."""
+def delete_older(folder: Path, moment_seconds: float, *, but: Collection[Path] = ()) -> list[Path]:
+    """Delete the files in a folder that were written before an instant (seconds since 1970).
+
+    `but` names files that stay, by their absolute paths.
+    """
     deleted: list[Path] = []
     for path in sorted(folder.rglob("*")) if folder.exists() else ():
-        if path.is_file() and not path.is_symlink() and path.stat().st_mtime < moment_seconds:
+        is_ours = path.is_file() and not path.is_symlink() and path.absolute() not in but
+        if is_ours and path.stat().st_mtime < moment_seconds:
             path.unlink()
             deleted.append(path)
     return deleted

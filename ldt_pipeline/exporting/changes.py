@@ -6,30 +6,44 @@ What belongs here: comparing rows with what the ledger says was sent. What doesn
 Compared is what was *sent*, not what stood at that instant: a change that happened before the last
 export, but was read after it, is in the next one. The ledger holds no values, so a sent row is known by
 a keyed digest of its cells, with a key that is new for each export.
+
+Where an export was begun and nobody knows whether it arrived, the recipient may have what was before it
+or what it said: whatever differs from either is sent. Some of that comes twice then; nothing is lost.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ldt_pipeline.erasing.ledger import Sent
+import msgspec
+
+from ldt_pipeline.erasing.ledger import Entry, Sent
 from ldt_pipeline.exporting.presets import CHANGE, OLD_BIB, STATUS, Preset
 
-ADDED, CHANGED, WITHDRAWN, ENTERED = "added", "changed", "withdrawn", "entered"
+ADDED, CHANGED, WITHDRAWN, MOVED = "added", "changed", "withdrawn", "moved"
+ENTERED = "entered"
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What to send: the rows that are new or different, and the ids of those that left the list."""
+    """What to send, and what not.
+
+    Attributes:
+        rows: The rows that are new or different.
+        left: By participant, what the recipient has of those who left the list.
+        kept_back: By participant, what the recipient has of those who haven't left, and whose row
+            can't be sent now.
+    """
 
     rows: list[dict[str, Any]]
-    withdrawn: dict[str, Sent]
+    left: dict[str, Sent]
+    kept_back: dict[str, Sent]
 
 
 def new_salt() -> str:
@@ -50,27 +64,48 @@ def digest(preset: Preset, row: Row, salt: str) -> str:
     return hashlib.blake2b(content, key=bytes.fromhex(salt), digest_size=12).hexdigest()
 
 
+def layout(preset: Preset) -> str:
+    """Give a digest of a layout, by which one that was edited is known."""
+    return hashlib.blake2b(msgspec.json.encode(preset), digest_size=12).hexdigest()
+
+
 def plain(rows: Iterable[Row]) -> list[dict[str, Any]]:
     """Give rows for a full file."""
     return [{**row, CHANGE: None, OLD_BIB: None, STATUS: ENTERED} for row in rows]
 
 
-def compare(preset: Preset, rows: Sequence[Row], sent: Mapping[str, Sent], salt: str) -> Changes:
+def compare(
+    preset: Preset,
+    rows: Sequence[Row],
+    *,
+    alive: Collection[str],
+    entries: Sequence[Entry],
+) -> Changes:
     """Compare a list with what was sent.
 
     Args:
         preset: The layout in which it was sent.
-        rows: The list as it is.
-        sent: By participant, what the recipient has.
-        salt: The key of those digests.
+        rows: The list as it is, as far as it is to be sent.
+        alive: Everybody in the race, also those whose rows can't be sent now: they haven't left.
+        entries: What the recipient may have, as the ledger's `last_sent` gives it.
     """
+    had = {name: each for entry in entries for name, each in entry.sent.items()}
     found: list[dict[str, Any]] = []
     for row in rows:
-        before = sent.get(row["participant_id"])
-        if before is None:
+        name = row["participant_id"]
+        if name not in entries[0].sent:
             found.append({**row, CHANGE: ADDED, OLD_BIB: None, STATUS: ENTERED})
-        elif before.digest != digest(preset, row, salt):
-            found.append({**row, CHANGE: CHANGED, OLD_BIB: before.bib, STATUS: ENTERED})
+        elif not all(_has(entry, preset, row) for entry in entries):
+            found.append({**row, CHANGE: CHANGED, OLD_BIB: had[name].bib, STATUS: ENTERED})
     listed = {row["participant_id"] for row in rows}
-    withdrawn = {name: each for name, each in sent.items() if name not in listed}
-    return Changes(rows=found, withdrawn=withdrawn)
+    others = {name: each for name, each in had.items() if name not in listed}
+    return Changes(
+        rows=found,
+        left={name: each for name, each in others.items() if name not in alive},
+        kept_back={name: each for name, each in others.items() if name in alive},
+    )
+
+
+def _has(entry: Entry, preset: Preset, row: Row) -> bool:
+    sent = entry.sent.get(row["participant_id"])
+    return sent is not None and sent.digest == digest(preset, row, entry.about["salt"])

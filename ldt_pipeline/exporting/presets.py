@@ -8,7 +8,6 @@ one's own (`LDT_PRESETS_DIR`) is looked into first, so that a file there takes t
 
 from __future__ import annotations
 
-import codecs
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,8 +23,12 @@ OLD_BIB: Final = "_old_bib"
 STATUS: Final = "_status"
 EXTRA_COLUMNS: Final = (CHANGE, OLD_BIB, STATUS)
 """What a preset's column may be filled from besides the start list: how the row changed since the last
-export (added, changed, withdrawn or empty), the bib then, and whether the entry stands (entered,
+export (added, changed, withdrawn, moved or empty), the bib then, and whether the entry stands (entered,
 withdrawn)."""
+
+
+_TRIED_TEXT: Final = "Bib;1\r\n"
+"""What every encoding of a file can write."""
 
 
 class PresetError(Exception):
@@ -64,7 +67,18 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def has_status(self) -> bool:
         """Whether a row can say that its entry was withdrawn."""
-        return not self.columns or any(each.from_ in (STATUS, CHANGE) for each in self.columns)
+        return self._is_from(STATUS, CHANGE)
+
+    @property
+    def names_race(self) -> bool:
+        """Whether a row says which race it is of, so that it can be withdrawn from that one alone.
+
+        A race's name doesn't: systems that know runners by id or bib take it for where they run.
+        """
+        return self._is_from("race_id")
+
+    def _is_from(self, *sources: str) -> bool:
+        return not self.columns or any(each.from_ in sources for each in self.columns)
 
 
 def preset_names(folder: Path | None) -> list[str]:
@@ -116,7 +130,8 @@ def _problem(preset: Preset) -> str | None:
     if len(preset.delimiter) != 1:
         return "`delimiter` must be one character"
     try:
-        codecs.lookup(preset.encoding)
-    except LookupError:
-        return f"Python knows no encoding {preset.encoding!r}"
+        # Looking it up isn't enough: Python also has codecs that aren't of texts, such as rot13.
+        _TRIED_TEXT.encode(preset.encoding)
+    except (LookupError, ValueError):
+        return f"Python knows no encoding {preset.encoding!r} for texts"
     return None

@@ -1,13 +1,16 @@
 """Making an export of a race's start list: rendered, entered into the ledger, put in place.
 
-What belongs here: the order, and what goes into which file. What doesn't: layouts, and comparing.
+What belongs here: the order, and what goes into which file. What doesn't: layouts, comparing, and what
+is said of those who left (`leaving.py`).
 
-Everything is rendered before anything is written, and the ledger is entered while the file is written
-and not yet in place: an export that fails isn't taken for one that was received.
+Everything is rendered before anything is written, and written before it is entered. The entry comes
+before the files are in place, as nobody may receive what the ledger doesn't know of, and the mark that
+they are comes after: an export that fails or is killed anywhere isn't taken for one that was received.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +21,11 @@ from upath import UPath
 
 from ldt_pipeline.erasing import ledger
 from ldt_pipeline.erasing.ledger import Sent
-from ldt_pipeline.exporting.changes import WITHDRAWN, Changes, compare, digest, new_salt, plain
-from ldt_pipeline.exporting.presets import CHANGE, OLD_BIB, STATUS, Preset
+from ldt_pipeline.exporting.changes import Changes, compare, digest, layout, new_salt, plain
+from ldt_pipeline.exporting.leaving import leavers
+from ldt_pipeline.exporting.presets import Preset
 from ldt_pipeline.exporting.writing import rendered
-from ldt_pipeline.raw.files import durable_file
+from ldt_pipeline.raw.files import durable_file, flush, write_durably
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.read import START_ORDER
 
@@ -32,24 +36,49 @@ class NothingSentError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What an export came to: numbers and paths alone."""
+    """What an export came to: numbers and paths alone.
+
+    Attributes:
+        files: Where they lie.
+        rows: The rows in the list.
+        left_out: Participants who lack what the layout requires.
+        undated: Participants of the race whose start isn't known, and so is not of this list.
+        withdrawn: Entries that are said to be withdrawn.
+        moved: Entries in the file of those who are in another race now.
+        unchanged: Whether all of it lay there already, and nothing was written.
+    """
 
     files: list[str]
     rows: int
     left_out: int
-    withdrawn: int
+    undated: int = 0
+    withdrawn: int = 0
+    moved: int = 0
+    unchanged: bool = False
 
 
 def listed(
     connection: duckdb.DuckDBPyConnection, race_id: str, on: Any = None
 ) -> list[dict[str, Any]]:
     """Give a race's start list from the published file, in the order of the start."""
+    condition = "race_id = ? AND (?::DATE IS NULL OR race_start_at::DATE = ?::DATE)"
+    return _rows(connection, condition, [race_id, on, on])
+
+
+def undated(connection: duckdb.DuckDBPyConnection, race_id: str) -> list[dict[str, Any]]:
+    """Give those on a race's start list whose start isn't known, and so is on no day's list."""
+    return _rows(connection, "race_id = ? AND race_start_at IS NULL", [race_id])
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, condition: str, parameters: list[Any]
+) -> list[dict[str, Any]]:
     names = list(table("start_list").schema)
     wanted = ", ".join(f'"{name}"' for name in names)
     rows = connection.execute(
-        f"SELECT {wanted} FROM start_list WHERE race_id = ? "  # noqa: S608 - the registry's names
-        f"AND (?::DATE IS NULL OR race_start_at::DATE = ?::DATE) ORDER BY {START_ORDER}",
-        [race_id, on, on],
+        f"SELECT {wanted} FROM start_list "  # noqa: S608 - the registry's names
+        f"WHERE {condition} ORDER BY {START_ORDER}",
+        parameters,
     ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -63,6 +92,7 @@ def export(
     ledger_dir: Path,
     recipient: str | None,
     about: dict[str, str],
+    not_of_list: Sequence[dict[str, Any]] = (),
     changes_only: bool = False,
 ) -> Exported:
     """Write a list, or what changed since the last export to the same recipient.
@@ -70,14 +100,18 @@ def export(
     Rows that lack what the preset requires are left out, and count as not sent.
 
     Args:
-        connection: The published file: it knows those who were withdrawn.
+        connection: The published file: it knows those who left.
         rows: The list, by column of `start_list`.
         preset: The layout.
-        target: The file, local or in a bucket. Withdrawn entries that the layout has no word for go
-            into a file beside it, `NAME-withdrawn.csv`.
+        target: The file, local or in a bucket. Of changes, withdrawn entries that the layout has no
+            word for go into a file beside it, `NAME-withdrawn.csv`, and those who moved to another
+            race, where it doesn't name the race, into `NAME-moved.csv`. Where there are none, such
+            a file of an earlier export is removed.
         ledger_dir: Where exports are entered.
         recipient: Who it is for.
-        about: What the list is of, such as `race_id`: an earlier export has to have the same.
+        about: What the list is of: `race_id`, perhaps `on` (the day), and `made_by`. An earlier
+            export has to have the same.
+        not_of_list: Rows of the race whose start isn't known: they aren't sent, nor withdrawn.
         changes_only: Whether to write only what changed.
 
     Raises:
@@ -85,80 +119,111 @@ def export(
         UnencodableError: The layout's encoding lacks a character.
         OSError: The ledger or a file can't be written. The recipient counts as not served.
     """
-    kept = [row for row in rows if all(row[name] for name in preset.require)]
+    kept = sendable(preset, rows)
     about = {**about, "preset": preset.name}
-    sent: dict[str, Sent] = {}
     if changes_only:
-        last = ledger.last_sent(ledger_dir, recipient=recipient or "", about=about)
-        if last is None:
+        entries = ledger.last_sent(ledger_dir, recipient=recipient, about=about)
+        if not entries:
             raise NothingSentError(
                 f"Nothing of this was sent to {recipient!r} yet in the layout {preset.name}: send "
                 "the whole list once, without --changes-since and with the same --recipient."
             )
-        source, sent = last
-        found = compare(preset, kept, sent, source["salt"])
+        alive = {row["participant_id"] for row in (*rows, *not_of_list)}
+        found = compare(preset, kept, alive=alive, entries=entries)
     else:
-        found = Changes(rows=plain(kept), withdrawn={})
-    gone = _withdrawn(connection, found.withdrawn)
-    files = [(target, [*found.rows, *gone] if preset.has_status else found.rows)]
-    if gone and not preset.has_status:
-        files.append((target.with_name(f"{target.stem}-withdrawn{target.suffix}"), gone))
-    contents = [(path, rendered(preset, each, changes=changes_only)) for path, each in files]
+        found = Changes(rows=plain(kept), left={}, kept_back={})
+    gone = leavers(
+        connection,
+        found.left,
+        preset=preset,
+        race_id=about["race_id"],
+        on=about.get("on") or None,
+        bibs={row["bib_number"] for row in rows},
+    )
+    files = [(target, [*found.rows, *gone.withdrawn] if preset.has_status else found.rows)]
+    if not preset.has_status:
+        files.append((_beside(target, "withdrawn"), gone.withdrawn))
+    if not preset.names_race:
+        files.append((_beside(target, "moved"), gone.moved))
+    contents = [
+        (path, rendered(preset, each, changes=changes_only))
+        for path, each in files
+        if each or path == target
+    ]
     salt = new_salt()
-    in_file = {row["participant_id"] for row in found.rows}
-    entries = [
-        Sent(
+    lines = [
+        *_lines(preset, kept, in_file={row["participant_id"] for row in found.rows}, salt=salt),
+        # Without a digest, their rows are sent as soon as they can be.
+        *(
+            Sent(id=name, bib=each.bib, in_file=False)
+            for name, each in (found.kept_back | gone.kept_back).items()
+        ),
+        *(Sent(id=name, gone=True) for name in found.left if name not in gone.kept_back),
+    ]
+    kind = "changes" if changes_only else "full"
+    _hand_out(
+        contents,
+        outdated=[path for path, each in files[1:] if changes_only and not each],
+        ledger_dir=ledger_dir,
+        enter=lambda: ledger.enter(
+            ledger_dir,
+            table="start_list",
+            ids=lines,
+            recipient=recipient,
+            file=str(target),
+            about={**about, "salt": salt, "layout": layout(preset), "kind": kind},
+        ),
+    )
+    return Exported(
+        files=[str(path) for path, _ in contents],
+        rows=len(found.rows),
+        left_out=len(rows) - len(kept) + len(gone.kept_back),
+        undated=len(not_of_list),
+        withdrawn=len(gone.withdrawn),
+        moved=len(gone.moved),
+    )
+
+
+def sendable(preset: Preset, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the rows that have what a layout requires."""
+    return [row for row in rows if all(row[name] for name in preset.require)]
+
+
+def _lines(
+    preset: Preset, rows: Sequence[dict[str, Any]], *, in_file: Collection[str], salt: str
+) -> Iterator[Sent]:
+    for row in rows:
+        yield Sent(
             id=row["participant_id"],
             digest=digest(preset, row, salt),
             bib=row["bib_number"],
             in_file=row["participant_id"] in in_file,
         )
-        for row in kept
-    ]
-    entries += [Sent(id=each, gone=True) for each in found.withdrawn]
+
+
+def _hand_out(
+    contents: Sequence[tuple[UPath, bytes]],
+    *,
+    outdated: Sequence[UPath],
+    ledger_dir: Path,
+    enter: Callable[[], str],
+) -> None:
+    """Write files, enter them, put them in place of what is outdated, and note that they are."""
     with ExitStack() as stack:
         for path, content in contents:
-            stack.enter_context(durable_file(path)).write(content)
-        ledger.enter(
-            ledger_dir,
-            table="start_list",
-            ids=entries,
-            recipient=recipient,
-            file=str(target),
-            about={**about, "salt": salt, "kind": "changes" if changes_only else "full"},
-        )
-    return Exported(
-        files=[str(path) for path, _ in contents],
-        rows=len(found.rows),
-        left_out=len(rows) - len(kept),
-        withdrawn=len(gone),
-    )
+            if isinstance(path, Path):
+                file = stack.enter_context(durable_file(path))
+                file.write(content)
+                flush(file)
+        export_id = enter()
+        for path, content in contents:
+            # What is begun in a bucket appears there even if it fails: not before it is entered.
+            if not isinstance(path, Path):
+                write_durably(path, content)
+    for path in outdated:
+        path.unlink(missing_ok=True)
+    ledger.mark_in_place(ledger_dir, export_id)
 
 
-def _withdrawn(
-    connection: duckdb.DuckDBPyConnection, withdrawn: dict[str, Sent]
-) -> list[dict[str, Any]]:
-    """Give the last version of entries that left the list; the id and bib alone of one without."""
-    if not withdrawn:
-        return []
-    names = list(table("start_list").schema)
-    wanted = ", ".join(f'"{name}"' for name in names)
-    rows = connection.execute(
-        f"SELECT {wanted} FROM participant_versions "  # noqa: S608 - the registry's names
-        "WHERE list_contains(?::VARCHAR[], participant_id) "
-        "QUALIFY row_number() OVER (PARTITION BY participant_id ORDER BY version DESC) = 1",
-        [list(withdrawn)],
-    ).fetchall()
-    known = {row[0]: dict(zip(names, row, strict=True)) for row in rows}
-    empty = dict.fromkeys(names)
-    return [
-        {
-            **known.get(name, {**empty, "participant_id": name}),
-            # The bib that the recipient knows them by.
-            "bib_number": each.bib,
-            CHANGE: WITHDRAWN,
-            OLD_BIB: each.bib,
-            STATUS: WITHDRAWN,
-        }
-        for name, each in sorted(withdrawn.items())
-    ]
+def _beside(target: UPath, word: str) -> UPath:
+    return target.with_name(f"{target.stem}-{word}{target.suffix}")

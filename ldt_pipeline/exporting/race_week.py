@@ -10,17 +10,23 @@ import datetime as dt
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 from upath import UPath
 
-from ldt_pipeline.exporting.presets import load_preset
-from ldt_pipeline.exporting.race_lists import Exported, export, listed
+from ldt_pipeline.erasing import ledger
+from ldt_pipeline.exporting.changes import digest, layout
+from ldt_pipeline.exporting.presets import Preset, load_preset
+from ldt_pipeline.exporting.race_lists import Exported, export, listed, sendable, undated
 from ldt_pipeline.exporting.writing import suffix
 from ldt_pipeline.race_calendar import AFTER_START, RACE_WEEK, phase
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.connection import connect
 from ldt_pipeline.warehouse.read import list_of_starts
+
+MADE_BY = "schedule"
+"""Who made these, in the ledger: what `ldt start-list` sent is no concern of theirs, nor the reverse."""
 
 
 class NoPeopleError(Exception):
@@ -79,6 +85,9 @@ def due_races(settings: Settings, moment: dt.datetime) -> list[str]:
 def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[Exported]:
     """Write the lists of a race's near starts in each preset of the settings.
 
+    What lies there as it was entered last is left alone. Those whose start isn't known are on the
+    list where the race has one near day alone.
+
     Raises:
         NoPeopleError: The file was published without personal data.
         PresetError: A preset doesn't exist, or makes no sense.
@@ -95,22 +104,68 @@ def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[E
                 "LDT_PUBLISH_PERSONAL_DATA to true and run `ldt sync`, or unset LDT_EXPORT_PRESETS."
             )
         starts = starts_near(connection, moment, race_id)
-        for day in sorted({each.starts_at.astimezone(dt.UTC).date() for each in starts}):
+        days = sorted({each.starts_at.astimezone(dt.UTC).date() for each in starts})
+        without_day = undated(connection, race_id)
+        for day in days:
             rows = listed(connection, race_id, day)
+            if len(days) == 1:
+                rows, without_day = [*rows, *without_day], []
+            about = {"race_id": race_id, "on": str(day), "made_by": MADE_BY}
             for preset in presets:
                 name = f"{_file_name(race_id)}-{day}-{_file_name(preset.name)}"
+                target = folder / f"{name}{suffix(preset)}"
+                if _unchanged(settings, rows, preset=preset, target=target, about=about):
+                    sent = len(sendable(preset, rows))
+                    done.append(
+                        Exported(
+                            files=[str(target)],
+                            rows=sent,
+                            left_out=len(rows) - sent,
+                            undated=len(without_day),
+                            unchanged=True,
+                        )
+                    )
+                    continue
                 done.append(
                     export(
                         connection,
                         rows,
                         preset=preset,
-                        target=folder / f"{name}{suffix(preset)}",
+                        target=target,
                         ledger_dir=settings.ledger_dir,
                         recipient=settings.export_recipient,
-                        about={"race_id": race_id, "on": str(day)},
+                        about=about,
+                        not_of_list=without_day,
                     )
                 )
     return done
+
+
+def _unchanged(
+    settings: Settings,
+    rows: list[dict[str, Any]],
+    *,
+    preset: Preset,
+    target: UPath,
+    about: dict[str, str],
+) -> bool:
+    """Whether the last export by itself said the same in the same layout, and its file lies there."""
+    entries = ledger.last_sent(
+        settings.ledger_dir,
+        recipient=settings.export_recipient,
+        about={**about, "preset": preset.name},
+    )
+    if len(entries) != 1:  # never, or nobody knows what became of the one after
+        return False
+    (entry,) = entries
+    there = {"file": str(target), "layout": layout(preset)}
+    if any(entry.about.get(name) != value for name, value in there.items()):
+        return False
+    salt = entry.about["salt"]
+    said = [(each.id, each.digest) for each in entry.sent.values()]
+    return said == [
+        (row["participant_id"], digest(preset, row, salt)) for row in sendable(preset, rows)
+    ] and bool(target.exists())
 
 
 def _file_name(text: str) -> str:

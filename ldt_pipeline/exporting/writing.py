@@ -106,7 +106,7 @@ def _delimited(preset: Preset, columns: list[PresetColumn], rows: Iterable[Row])
         cells = [defuse(clean(_text(column, row))) for column in columns]
         try:
             "".join(cells).encode(preset.encoding)
-        except UnicodeEncodeError:
+        except UnicodeError:
             unencodable.append(row["participant_id"])
         writer.writerow(cells)
     if unencodable:

@@ -46,8 +46,7 @@ def durable_file(path: UPath) -> Generator[BinaryIO]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
         os.replace(temporary, path)  # noqa: PTH105 - os.replace is the call that is atomic
         sync_folder(path.parent)
     except BaseException:
@@ -55,6 +54,12 @@ def durable_file(path: UPath) -> Generator[BinaryIO]:
         raise
     finally:
         os.close(held)
+
+
+def flush(file: BinaryIO) -> None:
+    """Flush what was written to a local file to the disk: a disk that is full says so here."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def hold(descriptor: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ldt_pipeline.erasing import ledger
 from ldt_pipeline.erasing.book import Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.raw import RawStore
@@ -179,6 +181,36 @@ def test_retention(api: OtherApi, tmp_path: Path) -> None:
         "SELECT is_redacted, first_name FROM start_list WHERE participant_id = 'unlucky'"
     ) == [(False, None)]
     assert_quiet(account)
+
+
+def test_retention_reaches_what_was_exported_after_the_race_and_nothing_else(
+    api: OtherApi, tmp_path: Path
+) -> None:
+    long_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(days=800)
+    person(api, raceStartDate=long_ago)
+    account = Account.of(tmp_path / "data", api, is_shared=True, retention_days=790)
+    account.settings.exports_dir.mkdir(parents=True)
+    others = [
+        each["id"]
+        for each in api.dataset.live("participants")
+        if each["raceStartDate"] and each["raceStartDate"] > long_ago + timedelta(days=20)
+    ]
+    files = {"old": ["unlucky", others[0]], "young": others[:3], "again": others[:1]}
+    for name, ids in (("again", ["unlucky"]), *files.items()):
+        path = account.settings.exports_dir / f"{name}.csv"
+        path.write_text(f"{name}\n")
+        path.with_name(f"{name}-withdrawn.csv").write_text("gone\n")
+        ledger.enter(
+            account.settings.ledger_dir, table="start_list", ids=ids, recipient=None,
+            file=str(path.absolute()), about={},
+        )  # fmt: skip
+    by_hand = account.settings.exports_dir / "by-hand.csv"
+    by_hand.write_text("of nobody in the ledger\n")
+    for path in (by_hand, account.settings.exports_dir / "young.csv"):
+        os.utime(path, (long_ago.timestamp(), long_ago.timestamp()))
+    account.sync()
+    left = sorted(path.name for path in account.settings.exports_dir.iterdir())
+    assert left == ["again-withdrawn.csv", "again.csv", "young-withdrawn.csv", "young.csv"]
 
 
 def test_nothing_due_reads_no_raw_data(

@@ -7,7 +7,6 @@ import datetime as dt
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from upath import UPath
 
 from ldt_pipeline.erasing import ledger
 from ldt_pipeline.exporting.presets import PACKAGED, PresetError, load_preset, preset_names
-from ldt_pipeline.exporting.race_lists import NothingSentError, export, listed
+from ldt_pipeline.exporting.race_lists import Exported, NothingSentError, export, listed
 from ldt_pipeline.exporting.writing import UnencodableError, columns_of
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.schema import column_definitions
 
+START = dt.datetime(2027, 5, 9, 8, tzinfo=dt.UTC)
 NAMES = ["Zoë", "李小龍", "محمد", "Ōta", "Анна", "नीलम", "👩‍🚀 Ann", "=HYPERLINK(1)", "O'Neil; Jr"]
 
 
@@ -34,7 +34,7 @@ def row(participant_id: str, **others: Any) -> dict[str, Any]:
         "participant_id": participant_id,
         "race_id": "r1",
         "race_name": "10k",
-        "race_start_at": dt.datetime(2027, 5, 9, 8, tzinfo=dt.UTC),
+        "race_start_at": START,
         "first_name": "Ann",
         "last_name": "Lee",
         "bib_number": "007",
@@ -46,15 +46,12 @@ def row(participant_id: str, **others: Any) -> dict[str, Any]:
     return empty | known | others
 
 
-@pytest.fixture
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for name in ("start_list", "participant_versions"):
-            made = table(name)
-            columns = column_definitions(made, list(made.schema))
-            connection.execute(f"CREATE TABLE {name} ({columns})")
-        yield connection
+def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    for name in ("start_list", "participant_versions"):
+        made = table(name)
+        columns = column_definitions(made, list(made.schema))
+        connection.execute(f"CREATE TABLE {name} ({columns})")
 
 
 def put(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], moment: int = 0) -> None:
@@ -70,18 +67,30 @@ def put(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], momen
     connection.unregister("rows")
 
 
-def run(connection: duckdb.DuckDBPyConnection, folder: Path, preset: str, **options: Any) -> Path:
-    target = folder / "exports" / f"{preset}.out"
-    export(
+def exported(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    preset: str,
+    *,
+    on: dt.date | None = None,
+    **options: Any,
+) -> Exported:
+    return export(
         connection,
-        listed(connection, "r1"),
+        listed(connection, "r1", on),
         preset=load_preset(preset, folder),
-        target=UPath(target),
         ledger_dir=folder / "ledger",
-        about={"race_id": "r1"},
-        **{"recipient": "Chip Timing Ltd", **options},
+        **{
+            "target": UPath(folder / "exports" / f"{preset}.out"),
+            "recipient": "Chip Timing Ltd",
+            "about": {"race_id": "r1"},
+            **options,
+        },
     )
-    return target
+
+
+def run(connection: duckdb.DuckDBPyConnection, folder: Path, preset: str, **options: Any) -> Path:
+    return Path(exported(connection, folder, preset, **options).files[0])
 
 
 def read_rows(path: Path, preset_name: str, folder: Path | None = None) -> list[dict[str, str]]:
@@ -183,6 +192,8 @@ def test_an_export_that_fails_is_not_taken_for_one_that_was_received(
         ("{description: x, format: csv, columns: [{name: a}]}", "either"),
         ("{description: x, format: csv, delimiter: ';;'}", "one character"),
         ("{description: x, format: csv, encoding: klingon}", "klingon"),
+        ("{description: x, format: csv, encoding: rot13}", "rot13"),
+        ("{description: x, format: csv, encoding: undefined}", "undefined"),
         ("{description: x, format: csv, require: [shoe_size]}", "shoe_size"),
         ("[", "can't be used"),
     ],
@@ -219,11 +230,7 @@ def test_changes_add_up_to_the_whole_list(
     folder = tmp_path_factory.mktemp("changes")
     held: dict[str, tuple[str, str]] = {}
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for name in ("start_list", "participant_versions"):
-            made = table(name)
-            columns = column_definitions(made, list(made.schema))
-            connection.execute(f"CREATE TABLE {name} ({columns})")
+        make_tables(connection)
         for number, state in enumerate(states):
             rows = [row(key, bib_number=bib, first_name=n) for key, (bib, n) in state.items()]
             put(connection, rows, number)
@@ -234,7 +241,9 @@ def test_changes_add_up_to_the_whole_list(
                 change = each.get("change", "added")
                 assert (key in held) == (change != "added")
                 if change == "withdrawn":
-                    assert held.pop(key)[0] == each["bib_number"] == each["old_bib"]
+                    assert held.pop(key)[0] == each["old_bib"]
+                    is_taken = each["old_bib"] in [bib for bib, _ in state.values()]
+                    assert each["bib_number"] == ("" if is_taken else each["old_bib"])
                     continue
                 if change == "changed":
                     assert held[key] != shown

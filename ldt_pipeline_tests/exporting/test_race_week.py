@@ -11,9 +11,12 @@ import dagster as dg
 import duckdb
 import pytest
 
-from ldt_pipeline.defs.export_assets import race_exports, race_week_exports
+from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs.export_assets import EXPORT_RACES, race_exports, race_week_exports
+from ldt_pipeline.defs.jobs import PUBLISH
 from ldt_pipeline.defs.partitions import RACE_KEYS
 from ldt_pipeline.defs.resources import Storage
+from ldt_pipeline.erasing import ledger
 from ldt_pipeline.exporting.race_week import (
     NoPeopleError,
     _file_name,
@@ -23,11 +26,7 @@ from ldt_pipeline.exporting.race_week import (
 )
 from ldt_pipeline.instants import now
 from ldt_pipeline.settings import Settings, load_settings
-from ldt_pipeline.tables import table
-from ldt_pipeline.warehouse.schema import column_definitions
-from ldt_pipeline_tests.exporting.test_race_lists import put, row
-
-START = dt.datetime(2027, 5, 9, 8, tzinfo=dt.UTC)
+from ldt_pipeline_tests.exporting.test_race_lists import START, make_tables, put, row
 
 
 @pytest.mark.parametrize(
@@ -47,13 +46,8 @@ def test_the_rhythm(before_start: dt.timedelta, times_an_hour: int) -> None:
 
 def publish(folder: Path, rows: list[dict[str, object]], *, people: bool = True) -> Settings:
     folder.mkdir(parents=True)
-    names = ("start_list", "participant_versions")
     with duckdb.connect(str(folder / "ldt.duckdb")) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for name in names:
-            made = table(name)
-            columns = column_definitions(made, list(made.schema))
-            connection.execute(f"CREATE TABLE {name} ({columns})")
+        make_tables(connection)
         put(connection, rows)
         if not people:
             connection.execute("ALTER TABLE start_list RENAME TO start_list_anonymous")
@@ -109,6 +103,75 @@ def test_the_schedule_asks_and_the_asset_writes(tmp_path: Path) -> None:
     metadata = ran.asset_materializations_for_node("race_exports")[0].metadata
     assert metadata["dagster/partition_row_count"].value == 2
     assert "Lee" not in repr(metadata)
+
+
+def republish(settings: Settings, rows: list[dict[str, object]]) -> None:
+    with duckdb.connect(str(settings.published_path)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        put(connection, rows, 1)
+
+
+def test_what_says_the_same_is_neither_written_nor_entered(tmp_path: Path) -> None:
+    settings = publish(tmp_path / "data", [row("a"), row("b", bib_number=None)])
+
+    def having(**others: object) -> Settings:
+        return settings.model_copy(update=others)
+
+    def again(settings: Settings = settings) -> list[tuple[str, bool]]:
+        done = export_race(settings, "r1", START)
+        assert [each.rows for each in done] == [2, 2]
+        return [(Path(each.files[0]).suffixes[-1], each.unchanged) for each in done]
+
+    def entries() -> int:
+        return len(ledger.receipts(settings.ledger_dir))
+
+    assert again() == [(".csv", False)] * 2
+    assert (again(), entries()) == ([(".csv", True)] * 2, 2)
+    one, _ = sorted(settings.exports_dir.iterdir())
+    before = one.read_bytes()
+    one.unlink()
+    assert (again(), entries()) == ([(".csv", False), (".csv", True)], 3)
+    assert one.read_bytes() == before
+    republish(settings, [row("a", club="Hares"), row("b", bib_number=None)])
+    assert (again(), entries()) == ([(".csv", False)] * 2, 5)
+    # A layout of one's own in the place of ours, and somebody else to send it to.
+    (tmp_path / "csv.yaml").write_text("{description: x, format: csv, delimiter: ';'}")
+    settings = having(presets_dir=tmp_path)
+    assert (again(settings), entries()) == ([(".csv", False), (".csv", True)], 6)
+    settings = having(export_recipient="Chip Timing Ltd")
+    assert (again(settings), entries()) == ([(".csv", False)] * 2, 8)
+    settings = having(export_recipient="Other Ltd")
+    with mock.patch.object(ledger, "mark_in_place"):
+        again(settings)
+    assert again(settings) == [(".csv", False)] * 2
+    assert again(settings) == [(".csv", True)] * 2
+
+
+def test_those_whose_start_is_not_known(tmp_path: Path) -> None:
+    rows = [row("a"), row("b", race_start_at=None)]
+    settings = publish(tmp_path / "data", rows)
+    done = export_race(settings, "r1", START)
+    assert [(each.rows, each.undated) for each in done] == [(2, 0)] * 2
+    republish(settings, [*rows, row("c", race_start_at=START + dt.timedelta(days=1))])
+    done = export_race(settings, "r1", START)
+    assert [(each.rows, each.undated) for each in done] == [(1, 1)] * 4
+
+
+def test_a_race_whose_last_run_is_not_over_is_not_asked_for(tmp_path: Path) -> None:
+    moment = now().replace(minute=0)
+    starts_at = moment + dt.timedelta(hours=2)
+    publish(tmp_path / "data", [row(key, race_id=key, race_start_at=starts_at) for key in "rs"])
+    environment = {"LDT_DATA_DIR": str(tmp_path / "data"), "LDT_EXPORT_PRESETS": "csv"}
+    with dg.instance_for_test() as instance, mock.patch.dict(os.environ, environment):
+        instance.add_dynamic_partitions(RACE_KEYS, ["r", "s"])
+        for job, key in ((EXPORT_RACES, "r"), (PUBLISH, "s")):
+            instance.create_run_for_job(
+                defs.resolve_job_def(job),
+                status=dg.DagsterRunStatus.STARTED,
+                tags={"dagster/partition": key},
+            )
+        with dg.build_schedule_context(instance, scheduled_execution_time=moment) as context:
+            assert [each.partition_key for each in race_week_exports(context)] == ["s"]
 
 
 def test_odd_race_ids_do_not_share_a_file() -> None:

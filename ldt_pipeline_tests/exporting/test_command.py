@@ -1,0 +1,68 @@
+"""`ldt start-list` with presets and days: what is said of those who aren't in the file."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ldt_pipeline.cli.lists import start_list
+from ldt_pipeline.exporting.race_week import export_race
+from ldt_pipeline_tests.exporting.test_race_lists import START, row
+from ldt_pipeline_tests.exporting.test_race_week import publish, republish
+
+DAY = str(START.date())
+NEXT_DAY = START + dt.timedelta(days=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "data"
+
+
+def ldt(*arguments: str) -> Result:
+    ran = CliRunner().invoke(start_list, ["r1", *arguments], prog_name="ldt")
+    assert ran.exit_code == 0, ran.output
+    return ran
+
+
+def to(name: str, *arguments: str) -> Result:
+    return ldt("--preset", "zone4", "--out", f"{name}.csv", "--recipient", "Timing", *arguments)
+
+
+def test_those_whose_start_is_not_known(folder: Path) -> None:
+    rows = [row("a"), row("b", race_start_at=None)]
+    settings = publish(folder, rows)
+    assert "Wrote 2 participants" in to("one", "--on", DAY).stdout
+    assert "1" not in to("one", "--on", DAY).stderr
+    assert ldt("--on", DAY, "--format", "csv").stdout.count("10k") == 2
+    republish(settings, [*rows, row("c", race_start_at=NEXT_DAY)])
+    for ran in (to("two", "--on", DAY), ldt("--on", DAY, "--format", "csv")):
+        assert "1 participant of the race left out: when they start isn't known" in ran.stderr
+    assert "Wrote 1 participant " in to("two", "--on", DAY).stdout
+
+
+def test_those_who_moved(folder: Path) -> None:
+    rows = [row("a"), row("b", bib_number="8")]
+    settings = publish(folder, rows)
+    to("all")
+    republish(settings, [rows[0], row("b", race_id="r2", bib_number="8")])
+    ran = to("changes", "--changes-since", "last")
+    assert "changes-moved.csv" in ran.stdout
+    assert "1 entry moved to another race" in ran.stdout
+    assert "withdrawn since" not in ran.stdout
+
+
+def test_changes_by_hand_count_from_what_was_sent_by_hand(folder: Path) -> None:
+    settings = publish(folder, [row("a")])
+    to("all")
+    republish(settings, [row("a", bib_number="8")])
+    by_itself = settings.model_copy(update={"export_recipient": "Timing"})
+    assert [each.unchanged for each in export_race(by_itself, "r1", START)] == [False, False]
+    assert "Wrote 1 participant " in to("changes", "--changes-since", "last").stdout
+    assert "Wrote 0 participants " in to("changes", "--changes-since", "last").stdout
+    assert [each.unchanged for each in export_race(by_itself, "r1", START)] == [True, True]
