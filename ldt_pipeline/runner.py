@@ -35,7 +35,7 @@ from ldt_pipeline.defs.partitions import (
     contiguous_ranges,
 )
 from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
-from ldt_pipeline.erasing.healing import heal_book, require_book
+from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
@@ -49,10 +49,9 @@ from ldt_pipeline.warehouse.books import note_comparison
 from ldt_pipeline.warehouse.connection import (
     DamagedWarehouseError,
     open_warehouse,
-    warehouse_lock,
 )
+from ldt_pipeline.warehouse.remaking import remove_warehouse
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
-from ldt_pipeline.warehouse.swap import remove_database
 
 _MORE_RECONCILES_MOST = 2
 _DAMAGE_ROUNDS_MOST = 3
@@ -106,7 +105,7 @@ def sync(
             if reason is None:
                 raise
         say(f"The warehouse is {reason}: making it anew from the raw store")
-        _remove_warehouse(settings)
+        remove_warehouse(settings.warehouse_path, RawStore(str(settings.raw_dir)))
         return _sync(settings, runner, say, whole=whole)
 
 
@@ -199,7 +198,7 @@ def rebuild(
         store = RawStore(str(settings.raw_dir))
         with suppress(OutdatedWarehouseError, DamagedWarehouseError):
             _heal_book(settings, store, say)
-        _remove_warehouse(settings)
+        remove_warehouse(settings.warehouse_path, store)
         say("Loading")
         runner.run(LOAD)
         state = read_state(settings)
@@ -253,12 +252,6 @@ def _heal_book(settings: Settings, store: RawStore, say: Say) -> None:
     with open_warehouse(settings.warehouse_path) as connection:
         if heal_book(connection, store):
             say("The book of erasures was damaged: written anew from the warehouse")
-
-
-def _remove_warehouse(settings: Settings) -> None:
-    require_book(RawStore(str(settings.raw_dir)))
-    with warehouse_lock(settings.warehouse_path):
-        remove_database(settings.warehouse_path)
 
 
 def _read_due_events(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> None:
