@@ -29,7 +29,7 @@ _LOCK_SECONDS = 30.0
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a channel knows of a trouble: how bad it was at which instant, and whether it is over."""
+    """What a channel knows of a trouble: how bad it was when its message was packed, and whether over."""
 
     at: dt.datetime
     severity: Severity
