@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
+from ldt_pipeline.alerting.polls import poll_noted
 from ldt_pipeline.connecting import connect
 from ldt_pipeline.dagster_runs import RunFailedError, Runner, Say
 from ldt_pipeline.dead_runs import release_dead_runs
@@ -131,7 +132,9 @@ def _sync(
             say(f"Damaged, set aside, and read again now: {of}")
         if asked is None:
             say("Asking what changed")
-            asked = ask(settings, read_state(settings))
+            state = read_state(settings)
+            with poll_noted(settings):
+                asked = ask(settings, state)
         requests += asked.requests
         _bring_in(settings, store, runner, say, asked.plans, whole=whole)
         asked = None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from ldt_pipeline.alerting.polls import note_poll
+from ldt_pipeline.alerting.polls import poll_noted
 from ldt_pipeline.api.errors import ApiError
 from ldt_pipeline.defs.jobs import (
     ERASE,
@@ -81,11 +81,10 @@ def poll_sensor(
     except (DamagedWarehouseError, OutdatedWarehouseError) as error:
         return _remake(context.instance, error)
     try:
-        plans = ask(storage.settings, state).plans
+        with poll_noted(storage.settings):
+            plans = ask(storage.settings, state).plans
     except (ApiError, OtherOrganiserError) as error:
-        note_poll(storage.settings, error)
         return dg.SkipReason(str(error))
-    note_poll(storage.settings, None)
     requests = list(_requests(plans, state, storage))
     if state.erasures and not _is_running(context.instance, ERASE):
         requests.insert(0, dg.RunRequest(job_name=ERASE))
