@@ -255,6 +255,22 @@ def test_commands(alerts, mailbox, hook, monkeypatch) -> None:
     assert "LDT_ALERTS_FILE is not set" in run(main, ["alerts", "status"]).output
 
 
+def test_a_failed_run_that_nobody_will_repeat_is_closed_by_hand(alerts, sandbox, hook) -> None:
+    run = CliRunner().invoke
+    sandbox.revoke_key(sandbox.api_key)
+    assert not fetch(alerts)
+    tick(send_alerts, alerts)
+    assert "key: run/fetch_participants/\n" in run(main, ["alerts", "status"]).output
+    assert run(main, ["alerts", "close", "run/fetch_participants/"]).exit_code == 0
+    assert "Nothing is wrong." in run(main, ["alerts", "status"]).output
+    again = run(main, ["alerts", "close", "run/fetch_participants/"])
+    assert again.exit_code == 1
+    assert "No failed run with the key run/fetch_participants/ is open" in again.output
+    tick(send_alerts, alerts)
+    assert "Over:" in hook.texts[1]
+    assert "is told of no more" in hook.texts[1]
+
+
 def test_a_key_is_told_of_again_as_its_end_comes_near(alerts, monkeypatch) -> None:
     end = dt.datetime(2026, 6, 20, tzinfo=dt.UTC)
     monkeypatch.setenv("LDT_API_KEY", issue_key(expires_at=int(end.timestamp())))
