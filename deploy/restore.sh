@@ -1,12 +1,12 @@
 #!/bin/sh
 # Brings a backup back, into an empty data folder and a database whose tables it takes the place of.
-#   deploy/restore.sh FOLDER
+#   deploy/restore.sh FOLDER [ENV_FILE]
 # Then `ldt rebuild`. Needs what backup.sh needs, and pg_restore. Nothing else may be running.
 set -eu
 umask 077
-folder=${1:?"say where from: deploy/restore.sh FOLDER"}
-: "${LDT_DATA_DIR:?}" "${LDT_POSTGRES_HOST:?}" "${LDT_POSTGRES_PORT:?}"
-: "${LDT_POSTGRES_DB:?}" "${LDT_POSTGRES_USER:?}" "${LDT_POSTGRES_PASSWORD:?}"
+folder=${1:?"say where from: deploy/restore.sh FOLDER [ENV_FILE]"}
+env_file=${2:-${LDT_ENV_FILE:-}}
+. "$(dirname "$0")/read_env.sh"
 (cd "$folder" && sha256sum --check --quiet SHA256SUMS)
 mkdir -p "$LDT_DATA_DIR"
 if [ -n "$(ls -A "$LDT_DATA_DIR")" ]; then

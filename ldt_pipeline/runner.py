@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
+from ldt_pipeline.alerting.polls import poll_noted
 from ldt_pipeline.connecting import connect
 from ldt_pipeline.dagster_runs import RunFailedError, Runner, Say
 from ldt_pipeline.dead_runs import release_dead_runs
@@ -35,7 +36,7 @@ from ldt_pipeline.defs.partitions import (
     contiguous_ranges,
 )
 from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
-from ldt_pipeline.erasing.healing import heal_book, require_book
+from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.leftovers import remove_abandoned
@@ -50,10 +51,9 @@ from ldt_pipeline.warehouse.books import note_comparison
 from ldt_pipeline.warehouse.connection import (
     DamagedWarehouseError,
     open_warehouse,
-    warehouse_lock,
 )
+from ldt_pipeline.warehouse.remaking import remove_warehouse
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
-from ldt_pipeline.warehouse.swap import remove_database
 
 _MORE_RECONCILES_MOST = 2
 _DAMAGE_ROUNDS_MOST = 3
@@ -107,7 +107,7 @@ def sync(
             if reason is None:
                 raise
         say(f"The warehouse is {reason}: making it anew from the raw store")
-        _remove_warehouse(settings)
+        remove_warehouse(settings.warehouse_path, RawStore(str(settings.raw_dir)))
         return _sync(settings, runner, say, whole=whole)
 
 
@@ -133,7 +133,9 @@ def _sync(
             say(f"Damaged, set aside, and read again now: {of}")
         if asked is None:
             say("Asking what changed")
-            asked = ask(settings, read_state(settings))
+            state = read_state(settings)
+            with poll_noted(settings):
+                asked = ask(settings, state)
         requests += asked.requests
         _bring_in(settings, store, runner, say, asked.plans, whole=whole)
         asked = None
@@ -200,7 +202,7 @@ def rebuild(
         store = RawStore(str(settings.raw_dir))
         with suppress(OutdatedWarehouseError, DamagedWarehouseError):
             _heal_book(settings, store, say)
-        _remove_warehouse(settings)
+        remove_warehouse(settings.warehouse_path, store)
         say("Loading")
         runner.run(LOAD)
         state = read_state(settings)
@@ -261,12 +263,6 @@ def _heal_book(settings: Settings, store: RawStore, say: Say) -> None:
     with open_warehouse(settings.warehouse_path) as connection:
         if heal_book(connection, store):
             say("The book of erasures was damaged: written anew from the warehouse")
-
-
-def _remove_warehouse(settings: Settings) -> None:
-    require_book(RawStore(str(settings.raw_dir)))
-    with warehouse_lock(settings.warehouse_path):
-        remove_database(settings.warehouse_path)
 
 
 def _read_due_events(settings: Settings, runner: Runner, say: Say, *, whole: bool) -> None:

@@ -151,7 +151,7 @@ class Settings(BaseSettings):
             *(self.allocations_dir, self.alerts_dir, self.confirmed_path),
             *databases,
             *(path.with_name(f"{path.name}.wal") for path in databases),
-            self.warehouse_path.with_suffix(".lock"),
+            *(self.warehouse_path.with_suffix(each) for each in (".lock", ".damaged")),
         )
 
     @property

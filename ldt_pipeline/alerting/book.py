@@ -29,7 +29,7 @@ _LOCK_SECONDS = 30.0
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a channel knows of a trouble: how bad it was at which instant, and whether it is over."""
+    """What a channel knows of a trouble: how bad it was when its message was packed, and whether over."""
 
     at: dt.datetime
     severity: Severity
@@ -48,6 +48,7 @@ class Record(msgspec.Struct, kw_only=True):
         occurrences: How often it has happened since it began.
         quiet_until: Over before then, it is not worth a message.
         over_at: When it was found to be over.
+        is_given_up: Whether it is over because nobody will hear of it again, and not because it is mended.
         told: What each channel knows of it.
     """
 
@@ -58,6 +59,7 @@ class Record(msgspec.Struct, kw_only=True):
     occurrences: int = 1
     quiet_until: dt.datetime | None = None
     over_at: dt.datetime | None = None
+    is_given_up: bool = False
     told: dict[str, Told] = msgspec.field(default_factory=dict[str, Told])
 
 
@@ -120,11 +122,12 @@ class Book(msgspec.Struct, kw_only=True):
         record.seen_at = moment
         record.occurrences += is_occurrence
 
-    def close(self, key: str, moment: dt.datetime) -> None:
-        """Write down that something is wrong no more."""
+    def close(self, key: str, moment: dt.datetime, *, is_given_up: bool = False) -> None:
+        """Write down that something is wrong no more, or, given up, that it is told of no more."""
         record = self.records.get(key)
         if record is not None and record.over_at is None:
             record.over_at = moment
+            record.is_given_up = is_given_up
 
     def observe(self, source: Source, found: Iterable[Trouble], moment: dt.datetime) -> None:
         """Write down all that a source finds wrong now: what it doesn't name is over."""

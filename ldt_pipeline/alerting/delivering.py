@@ -43,6 +43,7 @@ class Delivery:
 class _Parcel:
     items: list[Item]
     message: Message
+    packed_at: dt.datetime
 
 
 def send_now(channel: Channel, message: Message) -> str:
@@ -85,7 +86,7 @@ def _deliver_one(
             _enter_failure(book.lines.setdefault(name, Line()), error, file.clock())
         return Delivery(channel=name, troubles=len(parcel.items), error=str(error))
     with file.changed() as book:
-        _enter(book, name, parcel.items, file.clock(), note)
+        _enter(book, name, parcel, file.clock(), note)
         forget(book, config.severities, file.clock(), config.rules)
     return Delivery(channel=name, troubles=len(parcel.items), error=None)
 
@@ -104,7 +105,7 @@ def _pack(book: Book, config: AlertsFile, name: str, moment: dt.datetime) -> _Pa
     # Others may change the book while this is on its way: what was told is what was packed.
     items = [replace(item, record=msgspec.structs.replace(item.record)) for item in items]
     message = compose(items, moment, held_since=line.held_since, pages=config.pages)
-    return _Parcel(items=items, message=message)
+    return _Parcel(items=items, message=message, packed_at=moment)
 
 
 def _enter_failure(line: Line, error: DeliveryError, moment: dt.datetime) -> None:
@@ -114,11 +115,13 @@ def _enter_failure(line: Line, error: DeliveryError, moment: dt.datetime) -> Non
     line.error = str(error)
 
 
-def _enter(book: Book, name: str, items: list[Item], moment: dt.datetime, note: str) -> None:
-    for item in items:
+def _enter(book: Book, name: str, parcel: _Parcel, moment: dt.datetime, note: str) -> None:
+    for item in parcel.items:
         record = book.records.get(item.record.trouble.key)
         if record is not None:
-            record.told = {**record.told, name: msgspec.structs.replace(item.told, at=moment)}
+            # What returned while this was on its way is younger than what the channel was told of.
+            told = msgspec.structs.replace(item.told, at=parcel.packed_at)
+            record.told = {**record.told, name: told}
     line = book.lines.setdefault(name, Line())
     line.sent_at.append(moment)
     line.failures, line.not_before, line.held_since, line.error = 0, None, None, note

@@ -106,6 +106,11 @@ def _line(item: Item) -> str:
 def _since(item: Item) -> str:
     record = item.record
     since = f" (since {record.opened_at:%Y-%m-%d %H:%M} UTC"
+    if record.is_given_up:
+        return (
+            f"{since}; it has neither been repeated nor failed again since "
+            f"{record.seen_at:%Y-%m-%d %H:%M}, and is told of no more)"
+        )
     return f"{since}, over {record.over_at:%H:%M})" if record.over_at else f"{since})"
 
 
@@ -118,5 +123,6 @@ def _record(item: Item) -> dict[str, Any]:
         "occurrences": record.occurrences,
         "opened_at": record.opened_at.isoformat(timespec="seconds"),
         "over_at": record.over_at and record.over_at.isoformat(timespec="seconds"),
+        "is_given_up": record.is_given_up,
         **msgspec.to_builtins(record.trouble),
     }

@@ -47,7 +47,7 @@ class Item:
 
     @property
     def told(self) -> Told:
-        """What the channel will know once it has taken this; `at` is for the sender to set."""
+        """What the channel will know once it has taken this; `at`, when it was packed, the sender sets."""
         trouble = self.record.trouble
         return Told(
             at=self.due_at,

@@ -6,13 +6,28 @@ What belongs here: writing down how a poll of the API went. What doesn't: pollin
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from ldt_pipeline.alerting.book import BookFile
 from ldt_pipeline.alerting.trouble import Trouble, kind_of
+from ldt_pipeline.api.errors import ApiError
+from ldt_pipeline.organiser import OtherOrganiserError
 from ldt_pipeline.settings import Settings
 
 PATIENCE = dt.timedelta(minutes=10)
 """An API that is back before then was down as all of them are now and then."""
+
+
+@contextmanager
+def poll_noted(settings: Settings) -> Generator[None]:
+    """Write down how the poll in the block went; its error goes on."""
+    try:
+        yield
+    except (ApiError, OtherOrganiserError) as error:
+        note_poll(settings, error)
+        raise
+    note_poll(settings, None)
 
 
 def note_poll(settings: Settings, error: Exception | None) -> None:

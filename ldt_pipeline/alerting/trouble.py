@@ -49,8 +49,10 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         severity: How bad it is.
         kind: What it is, in a word of our own code, such as an error's class or a check's name.
         job: The Dagster job.
-        asset: The Dagster asset.
-        partition: The partition of the run, escaped as Dagster shows it.
+        asset: The Dagster asset; of a run that was for some assets alone, the first of them.
+        partition: The partition of the run, escaped as Dagster shows it, or the first and the last
+            one with `...` between.
+        scope: A digest of the assets and checks that a run was for; '' where it was for all of its job.
         run_id: The newest Dagster run that it was seen in.
         event_id: The event.
         race_id: The race.
@@ -67,6 +69,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     job: str = ""
     asset: str = ""
     partition: str = ""
+    scope: str = ""
     run_id: str = ""
     event_id: str = ""
     race_id: str = ""
@@ -81,7 +84,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """What makes it the same trouble as before: it stays while the trouble grows or shrinks."""
         match self.source:
             case "run":
-                parts = (self.job, self.partition)
+                parts = (self.job, self.partition, *([self.scope] if self.scope else []))
             case "check":
                 parts = (self.asset, self.kind)
             case "stale_asset":
@@ -120,11 +123,12 @@ def _moment(moment: dt.datetime | None) -> str:
 
 
 def _run(trouble: Trouble, occurrences: int) -> str:
-    partition = f" ({_shown(trouble.partition)})" if trouble.partition else ""
+    parts = [_shown(each) for each in (trouble.asset, trouble.partition) if each]
+    of = f" ({'; '.join(parts)})" if parts else ""
     times = f" {occurrences} times" if occurrences > 1 else ""
     why = f" by {trouble.kind}" if trouble.kind else ""
     return (
-        f"Job {_shown(trouble.job)}{partition} failed{times}{why}; "
+        f"Job {_shown(trouble.job)}{of} failed{times}{why}; "
         f"the newest run is {_shown(trouble.run_id)}."
     )
 

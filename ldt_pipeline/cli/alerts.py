@@ -33,6 +33,7 @@ class _Group(Command, click.Group):
         "ldt alerts example > alerts.yaml",
         "ldt alerts test",
         "ldt alerts status",
+        "ldt alerts close run/reconcile/",
         "ldt alerts send",
     ),
     failures="a channel didn't take the message, or the alerts file can't be used",
@@ -124,10 +125,41 @@ def status() -> None:
         sentence = record.trouble.sentence(occurrences=record.occurrences)
         click.echo(f"{record.trouble.severity}, since {_moment(record.opened_at)}: {sentence}")
         click.echo(f"    told: {told}")
+        if record.trouble.source == "run":
+            click.echo(f"    key: {clean(record.trouble.key)}")
     if not found:
         click.echo("Nothing is wrong.")
     for line in _channel_lines(book, config, file.clock()):
         click.echo(line)
+
+
+@alerts.command(
+    "close",
+    cls=Command,
+    short_help="Have a failed run that nobody will repeat told of no more.",
+    examples=("ldt alerts close run/reconcile/",),
+    failures="no failed run with this key is open, or LDT_ALERTS_FILE is not set",
+)
+@click.argument("key")
+def close(key: str) -> None:
+    """Have a failed run told of no more, by its KEY, which `ldt alerts status` shows.
+
+    It is over by itself once what it was to make has been made, or after three days. All else that
+    is wrong is looked at anew each time, and can't be closed.
+    """
+    from ldt_pipeline.alerting.book import BookFile  # noqa: PLC0415
+
+    settings, _ = _configured()
+    file = BookFile(settings.alerts_dir)
+    with file.changed() as book:
+        found = [each for each in book.open_records("run") if clean(each.trouble.key) == key]
+        for record in found:
+            book.close(record.trouble.key, file.clock(), is_given_up=True)
+    if not found:
+        raise CommandError(
+            f"No failed run with the key {clean(key)} is open: `ldt alerts status` shows the keys."
+        )
+    click.echo("Closed: each channel that was told hears that it is told of no more.")
 
 
 @alerts.command(

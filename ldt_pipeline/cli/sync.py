@@ -75,6 +75,7 @@ def sync(whole: bool) -> None:
 
 def _sync(settings: Settings, say: Say, *, whole: bool) -> None:
     """Ask first, and take Dagster only where there is something to do: it takes seconds to import."""
+    from ldt_pipeline.alerting.polls import poll_noted  # noqa: PLC0415
     from ldt_pipeline.private_files import keep_data_private  # noqa: PLC0415
     from ldt_pipeline.sync.asking import ask, settled_state  # noqa: PLC0415
     from ldt_pipeline.sync.lock import sync_lock  # noqa: PLC0415
@@ -85,7 +86,8 @@ def _sync(settings: Settings, say: Say, *, whole: bool) -> None:
         state = None if whole else settled_state(settings)
         if state is not None:
             say("Asking what changed")
-            asked = ask(settings, state)
+            with poll_noted(settings):
+                asked = ask(settings, state)
             if asked.is_quiet(settings):
                 return
         from ldt_pipeline import runner  # noqa: PLC0415

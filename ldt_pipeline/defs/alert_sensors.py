@@ -12,18 +12,15 @@ from typing import cast
 
 import dagster as dg
 
-from ldt_pipeline.alerting.book import Book, BookFile, Record
+from ldt_pipeline.alerting.book import Book, BookFile
 from ldt_pipeline.alerting.config import AlertsFileError, Watch, read_alerts_file
 from ldt_pipeline.alerting.delivering import Delivery, deliver
 from ldt_pipeline.alerting.sources import event_troubles, key_troubles, published_troubles
-from ldt_pipeline.alerting.trouble import Trouble, kind_of
+from ldt_pipeline.alerting.trouble import Trouble
 from ldt_pipeline.defs.resources import Storage
+from ldt_pipeline.defs.run_troubles import close_repaired_runs, note_failed_runs
 from ldt_pipeline.settings import Settings, SettingsError, load_settings
 from ldt_pipeline.warehouse.checks import checks
-
-_PAGE = 500
-_PARTITION = "dagster/partition"
-_OVERLAP = dt.timedelta(minutes=5)
 
 
 @dg.sensor(
@@ -63,7 +60,7 @@ def look_and_deliver(
         )
     file = BookFile(settings.alerts_dir)
     with file.changed() as book:
-        _note_failed_runs(book, instance, file.clock())
+        note_failed_runs(book, instance, file.clock())
     config = read_alerts_file(settings.alerts_file)
     _require_assets(config.watch, assets)
     moment = file.clock()
@@ -71,7 +68,7 @@ def look_and_deliver(
     events = event_troubles(settings, moment) if config.watch.stale_events else []
     days = config.watch.api_key_days
     with file.changed() as book:
-        _close_repaired_runs(book, instance, moment)
+        close_repaired_runs(book, instance, moment)
         _note_checks(book, instance, moment)
         book.observe("stale_asset", _stale_assets(instance, config.watch, assets, moment), moment)
         book.observe("api_key", key_troubles(settings, days, moment) if days else [], moment)
@@ -98,82 +95,6 @@ def _require_assets(watch: Watch, assets: Collection[dg.AssetKey]) -> None:
             f"The alerts file names assets in watch.stale_hours that don't exist: "
             f"{', '.join(unknown)}."
         )
-
-
-def _note_failed_runs(book: Book, instance: dg.DagsterInstance, moment: dt.datetime) -> None:
-    """Write down each run that has failed since the last look, whoever started it."""
-    newest = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1).records
-    newest_id = newest[0].storage_id if newest else 0
-    seen, since = book.failures_seen, dt.datetime.min.replace(tzinfo=dt.UTC)
-    if seen is None:
-        book.failures_seen = newest_id  # what failed before anybody was to be told is history
-        return
-    if newest_id < seen:
-        # Dagster's records are others than before: on Postgres now, or restored.
-        seen, since = 0, (book.looked_at or moment) - _OVERLAP
-    for record in _failures_after(instance, seen):
-        run = instance.get_run_by_id(record.run_id)
-        if run is not None and record.timestamp >= since.timestamp():
-            partition = run.tags.get(_PARTITION, "")
-            trouble = Trouble(
-                source="run",
-                severity="error",
-                kind=_kind_of_failure(record.event_log_entry),
-                job=run.job_name,
-                partition=partition,
-                run_id=run.run_id,
-            )
-            book.note(trouble, moment)
-        seen = record.storage_id
-    book.failures_seen = max(seen, newest_id)
-
-
-def _failures_after(instance: dg.DagsterInstance, storage_id: int) -> Iterator[dg.EventLogRecord]:
-    while True:
-        found = instance.fetch_run_status_changes(
-            dg.RunStatusChangeRecordsFilter(
-                event_type=dg.DagsterEventType.RUN_FAILURE, after_storage_id=storage_id
-            ),
-            limit=_PAGE,
-            ascending=True,
-        )
-        yield from found.records
-        if not found.has_more:
-            return
-        storage_id = found.records[-1].storage_id
-
-
-def _kind_of_failure(entry: dg.EventLogEntry) -> str:
-    """Give the class of the first step's error, without Dagster's wrapping; '' where there is none."""
-    event = entry.dagster_event
-    first = event.job_failure_data.first_step_failure_event if event else None
-    error = first.step_failure_data.error if first else None
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return kind_of(error.cls_name if error else "")
-
-
-def _close_repaired_runs(book: Book, instance: dg.DagsterInstance, moment: dt.datetime) -> None:
-    """Write down as over what has succeeded in a run that was made after the one that failed."""
-    for record in book.open_records("run"):
-        if _has_succeeded_since(instance, record):
-            book.close(record.trouble.key, moment)
-
-
-def _has_succeeded_since(instance: dg.DagsterInstance, record: Record) -> bool:
-    trouble = record.trouble
-    failed = instance.get_run_records(dg.RunsFilter(run_ids=[trouble.run_id]), limit=1)
-    created = failed[0].create_timestamp if failed else record.opened_at
-    succeeded = instance.get_run_records(
-        dg.RunsFilter(
-            job_name=trouble.job,
-            statuses=[dg.DagsterRunStatus.SUCCESS],
-            tags={_PARTITION: trouble.partition} if trouble.partition else {},
-            created_after=created,
-        ),
-        limit=1,
-    )
-    return bool(succeeded)
 
 
 def _note_checks(book: Book, instance: dg.DagsterInstance, moment: dt.datetime) -> None:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from ldt_pipeline.defs.erasing_assets import EraseConfig
 from ldt_pipeline.defs.raw_assets import ChangesConfig, ReconcileConfig
+from ldt_pipeline.defs.warehouse_assets import LOAD_STEP, LoadConfig
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.tables import TABLES, Layer
 
@@ -34,6 +35,11 @@ _WAREHOUSE = dg.AssetSelection.assets(*TABLES, "api_totals", "published")
 def changes_config(feed: str) -> dg.RunConfig:
     """Give the configuration of the job that reads a feed's changes."""
     return dg.RunConfig(ops={f"raw_{feed}": ChangesConfig(only_changes=True)})
+
+
+def remake_config() -> dg.RunConfig:
+    """Give the configuration with which a job that loads first makes a useless warehouse anew."""
+    return dg.RunConfig(ops={LOAD_STEP: LoadConfig(remake=True)})
 
 
 def erase_config(

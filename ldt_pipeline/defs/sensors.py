@@ -6,11 +6,12 @@ partitions, and has their groups and tickets read when they are due. The nightly
 everything, as the safety net under both.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
 
-from ldt_pipeline.alerting.polls import note_poll
+from ldt_pipeline.alerting.polls import poll_noted
 from ldt_pipeline.api.errors import ApiError
 from ldt_pipeline.defs.jobs import (
     ERASE,
@@ -21,6 +22,7 @@ from ldt_pipeline.defs.jobs import (
     changes_config,
     fetch_job_name,
     reconcile_config,
+    remake_config,
 )
 from ldt_pipeline.defs.partitions import (
     EVENT_KEYS,
@@ -34,6 +36,7 @@ from ldt_pipeline.defs.partitions import (
 from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.defs.unfinished import is_running
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.instants import now
 from ldt_pipeline.organiser import OtherOrganiserError
 from ldt_pipeline.settings import Settings, load_settings
 from ldt_pipeline.sync.asking import ask
@@ -44,6 +47,9 @@ from ldt_pipeline.warehouse.connection import DamagedWarehouseError, WarehouseBu
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 
 POLL_SECONDS = 60
+_REMAKE_TAGS = {"ldt/remake": "warehouse"}
+_REMAKE_AGAIN_AFTER = dt.timedelta(minutes=10)
+"""What can't be made anew, because the book of erasures is damaged, isn't tried every minute."""
 
 
 @dg.sensor(
@@ -65,13 +71,15 @@ def poll_sensor(
         return dg.SkipReason("A sync is under way.")
     try:
         state = read_state(storage.settings, wait_seconds=0)
-        plans = ask(storage.settings, state).plans
-    except (WarehouseBusyError, DamagedWarehouseError, OutdatedWarehouseError) as error:
+    except WarehouseBusyError as error:
         return dg.SkipReason(str(error))
+    except (DamagedWarehouseError, OutdatedWarehouseError) as error:
+        return _remake(context.instance, error)
+    try:
+        with poll_noted(storage.settings):
+            plans = ask(storage.settings, state).plans
     except (ApiError, OtherOrganiserError) as error:
-        note_poll(storage.settings, error)
         return dg.SkipReason(str(error))
-    note_poll(storage.settings, None)
     requests = list(_requests(plans, state, storage))
     if state.erasures and not is_running(context.instance, ERASE):
         requests.insert(0, dg.RunRequest(job_name=ERASE))
@@ -144,6 +152,23 @@ def range_tags(first: str, last: str) -> dict[str, str]:
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
     }
+
+
+def _remake(instance: dg.DagsterInstance, error: Exception) -> dg.SensorResult | dg.SkipReason:
+    """Have a useless warehouse made anew from the raw store, and published."""
+    failed = dg.RunsFilter(
+        tags=_REMAKE_TAGS,
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        created_after=now() - _REMAKE_AGAIN_AFTER,
+    )
+    # Queued or running it is seen by its job's name, as each run of a sync is.
+    if instance.get_runs(failed, limit=1):
+        return dg.SkipReason(f"{error} The last run that was to do so failed: see why.")
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(job_name=PUBLISH, run_config=remake_config(), tags=_REMAKE_TAGS)
+        ]
+    )
 
 
 _RUNS_OF_A_SYNC = (*(fetch_job_name(feed.name) for feed in CHANGE_FEEDS), RECONCILE, PUBLISH)

@@ -35,6 +35,9 @@ from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import Sources, build_mart
 from ldt_pipeline.warehouse.publish import publish
+from ldt_pipeline.warehouse.remaking import remove_unusable_warehouse
+
+LOAD_STEP = "load_extracts"
 
 WAREHOUSE_POOL = "warehouse"
 """One writer at a time: DuckDB takes no second one."""
@@ -107,14 +110,25 @@ def _raw_dependencies(table: Table) -> list[str]:
     return raw
 
 
+class LoadConfig(dg.Config):
+    """What to load into."""
+
+    remake: bool = False
+    """Make the warehouse anew first, if it is damaged or of another version of the pipeline."""
+
+
 @dg.multi_asset(
-    name="load_extracts",
+    name=LOAD_STEP,
     specs=[_spec(each, "tidy", _raw_dependencies(each)) for each in _TIDY],
     pool=WAREHOUSE_POOL,
 )
-def tidy_tables(context: dg.AssetExecutionContext, storage: Storage) -> Iterator[Materialized]:
+def tidy_tables(
+    context: dg.AssetExecutionContext, config: LoadConfig, storage: Storage
+) -> Iterator[Materialized]:
     """Load every extract that is not loaded yet: rows and load log in one transaction."""
     settings = storage.settings
+    if config.remake and remove_unusable_warehouse(settings.warehouse_path, storage.raw()):
+        context.log.info("The warehouse is made anew from the raw store.")
     with open_warehouse(settings.warehouse_path) as connection:
         loaded = load_pending(connection, storage.raw(), progress=reporter("load"))
         context.log.info(

@@ -20,6 +20,7 @@ from ldt_pipeline.marts.starter_issues import (
     entered_twice,
     missing_details,
     missing_names,
+    not_over,
     under_age,
 )
 from ldt_pipeline.tables import table
@@ -37,7 +38,8 @@ def data_issues(
 ) -> pl.DataFrame:
     """Give every problem that can be seen in these tables.
 
-    Whoever asked to be forgotten is exempt: nobody can ask them for what is missing.
+    Whoever asked to be forgotten is exempt: nobody can ask them for what is missing. So is whose race
+    is over: it comes again under the same id, and what was wrong last year is not wrong with this one.
 
     Args:
         start_list: The mart.
@@ -45,7 +47,7 @@ def data_issues(
         participants: The tidy table.
         reserved_entry_groups: The tidy table.
         unmapped_questions: `question` and, if known, `answers`: how often it was answered.
-        now: The instant, with its zone, that a race is near to or not.
+        now: The instant, with its zone, that a race is near to or not, or over by.
         minimum_ages: By race, in whole years on race day; the API doesn't tell.
 
     Returns:
@@ -57,7 +59,7 @@ def data_issues(
     """
     if now.tzinfo is None:
         raise ValueError("`now` must name its zone, for example datetime.now(UTC).")
-    starters = start_list.filter(~pl.col("is_redacted"))
+    starters = start_list.filter(~pl.col("is_redacted") & not_over(now=now))
     parts = [
         duplicate_bibs(starters),
         missing_names(starters),
@@ -73,6 +75,7 @@ def data_issues(
     ]
     issues = table("data_issues")
     columns = list(issues.schema)
+    # A bib can be given twice in two starts of one race to come: the next start is told first.
     frame = pl.concat([part.select(columns).cast(pl.String()) for part in parts])
     filled = frame.with_columns(pl.col("event_id", "race_id", "subject_id").fill_null(""))
     return issues.conform(filled.unique(subset=issues.key, keep="first").sort(issues.key))

@@ -1,6 +1,7 @@
 """Issues of single starters: what would go wrong at the start line or in the timing import.
 
-What belongs here: problems that can be seen in the start list alone, without its redacted rows.
+What belongs here: problems that can be seen in the start list alone, without its redacted rows and
+those whose race is over.
 What doesn't: groups, codes and questions (`issues.py`, which puts all of them together).
 """
 
@@ -11,26 +12,35 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from ldt_pipeline.race_calendar import AFTER_START
+
 NEAR = timedelta(days=14)
 """How long before a race a missing detail becomes urgent."""
 
 _IDS_SHOWN = 5
 
 
+def not_over(*, now: datetime) -> pl.Expr:
+    """Whether a starter's race is still to come, or may be: what is over, nobody can mend."""
+    over_before = pl.lit(now.astimezone(UTC) - AFTER_START)
+    return pl.col("race_start_at").is_null() | (pl.col("race_start_at") >= over_before)
+
+
 def duplicate_bibs(starters: pl.DataFrame) -> pl.DataFrame:
-    """Bibs that several starters of one race have, one row per race and bib.
+    """Bibs that several starters of one race have, one row per start and bib, the next start first.
 
     A race may come again each year under the same id: a bib counts once for each start.
     """
     shared = (
         starters.filter(pl.col("race_id").is_not_null() & pl.col("bib_number").is_not_null())
         .filter(pl.struct("race_id", "race_start_at", "bib_number").is_duplicated())
-        .group_by("race_id", "bib_number")
+        .group_by("race_id", "race_start_at", "bib_number")
         .agg(
             pl.col("event_id").min(),
             pl.len().alias("holders"),
             pl.col("participant_id").sort().head(_IDS_SHOWN).str.join(", ").alias("ids"),
         )
+        .sort("race_start_at", nulls_last=True)
     )
     more = (
         pl.when(pl.col("holders") > _IDS_SHOWN)

@@ -50,7 +50,10 @@ SCHEMA_DRIFT = Table(
 DATA_ISSUES = Table(
     name="data_issues",
     layer=Layer.MART,
-    description="Problems that a person can fix, a sentence each.",
+    description=(
+        "Problems that a person can fix, a sentence each; of starters only those whose race was not "
+        "over when this was made."
+    ),
     grain="one row per problem",
     key=("kind", "event_id", "race_id", "subject_id"),
     columns=(

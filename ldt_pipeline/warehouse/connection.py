@@ -54,18 +54,58 @@ def open_warehouse(
         OutdatedWarehouseError: It was made by another version: rebuild it from raw.
         DamagedWarehouseError: Its file is damaged, found out now or within the block.
     """
+    with warehouse_lock(path, wait_seconds=wait_seconds), opened(path) as connection:
+        yield connection
+
+
+@contextmanager
+def opened(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for whoever holds its lock.
+
+    Damage that is found in the middle is noted beside the file: whoever opens it next may read
+    other blocks, and would not see it.
+
+    Raises:
+        OutdatedWarehouseError: It was made by another version: rebuild it from raw.
+        DamagedWarehouseError: Its file is damaged, found out before, now or within the block.
+    """
     try:
-        with warehouse_lock(path, wait_seconds=wait_seconds), connect(path) as connection:
+        if _is_known_to_be_damaged(path):
+            raise _damaged(path)
+        with connect(path) as connection:
             path.chmod(PRIVATE_FILE)  # an older one may have been made for everybody
             create_or_check(connection)
             yield connection
     except duckdb.Error as error:
         if any(each in str(error) for each in _DAMAGE):
-            raise DamagedWarehouseError(
-                f"{path} is damaged. `ldt sync` and `ldt rebuild` make it anew from the raw store; "
-                "nothing is lost."
-            ) from None
+            damage_note(path).write_text(_identity(path))
+            raise _damaged(path) from None
         raise
+
+
+def _damaged(path: Path) -> DamagedWarehouseError:
+    return DamagedWarehouseError(
+        f"{path} is damaged. `ldt sync`, `ldt rebuild` and the daemon make it anew from the raw "
+        "store; nothing is lost."
+    )
+
+
+def damage_note(path: Path) -> Path:
+    """Name the file that says which file of the warehouse was found to be damaged."""
+    return path.with_suffix(".damaged")
+
+
+def _is_known_to_be_damaged(path: Path) -> bool:
+    try:
+        return damage_note(path).read_text() == _identity(path)
+    except FileNotFoundError:
+        return False
+
+
+def _identity(path: Path) -> str:
+    # Another file in its place, or one that was written since, is another one.
+    found = path.stat()
+    return f"{found.st_ino} {found.st_mtime_ns}"
 
 
 @contextmanager

@@ -126,7 +126,8 @@ def create_or_check(connection: duckdb.DuckDBPyConnection) -> None:
         if found != [(fingerprint,)]:
             raise OutdatedWarehouseError(
                 "The warehouse was made by another version of the pipeline. "
-                "`ldt rebuild` makes it anew from the raw store; nothing is lost."
+                "`ldt sync`, `ldt rebuild` and the daemon make it anew from the raw store; nothing "
+                "is lost."
             )
         return
     connection.execute("BEGIN TRANSACTION")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -34,10 +35,12 @@ class Clock:
         self.file = BookFile(folder, clock=lambda: self.moment)
         self.got: dict[str, list[Message]] = {"one": [], "two": []}
         self.error: DeliveryError | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def send(self, channel: Channel, message: Message) -> str:
         if self.error is not None:
             raise self.error
+        self.meanwhile()
         self.got[channel.command[0]].append(message)
         return ""
 
@@ -102,6 +105,28 @@ def test_a_damaged_book_is_set_aside_and_said(tmp_path) -> None:
     assert all(each.stat().st_mode & 0o077 == 0 for each in tmp_path.iterdir())
     clock.after(1)
     assert len(clock.got["one"]) == 2
+
+
+def test_what_returns_while_its_end_is_on_its_way_is_told(tmp_path) -> None:
+    clock = Clock(tmp_path)
+    clock.after(1, failed("a"))
+    with clock.file.changed() as book:
+        book.close("run/a/", clock.moment)
+
+    def fails_again() -> None:
+        clock.meanwhile = lambda: None
+        clock.moment += dt.timedelta(seconds=4)
+        with clock.file.changed() as book:
+            book.note(failed("a"), clock.moment)
+        clock.moment += dt.timedelta(seconds=4)
+
+    clock.meanwhile = fails_again
+    clock.after(1)
+    assert "Over:" in clock.got["one"][1].text
+    clock.after(70)
+    for channel in ("one", "two"):
+        assert "error: Job a failed" in clock.got[channel][-1].text
+        assert "Over:" not in clock.got[channel][-1].text
 
 
 def test_what_is_over_and_told_is_forgotten(tmp_path) -> None:

@@ -199,6 +199,26 @@ def test_a_poll_without_an_answer_is_told_when_it_lasts(alerts, sandbox, hook) -
     assert "Nobody" in tick(send_alerts, alerts).skip_message
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_without_a_daemon_a_sync_says_that_the_api_gives_no_answer(
+    alerts, sandbox, hook, whole: bool
+) -> None:
+    run = CliRunner().invoke
+    command = ["sync", "--whole"] if whole else ["sync"]
+    sandbox.revoke_key(sandbox.api_key)
+    assert run(main, command).exit_code == 1
+    settings = load_settings()
+    with BookFile(settings.alerts_dir).changed() as book:
+        (record,) = book.open_records("api")
+        record.quiet_until -= PATIENCE
+    run(main, ["alerts", "send"])
+    assert "The poll of the API fails since" in hook.texts[0]
+    assert "(AuthenticationError)" in hook.texts[0]
+    sandbox.restore_key(sandbox.api_key)
+    assert run(main, command).exit_code == 0
+    assert BookFile(settings.alerts_dir).read().open_records("api") == []
+
+
 def test_the_file_is_broken_and_nothing_is_lost(alerts, sandbox, hook) -> None:
     path = load_settings().alerts_file
     text = path.read_text()
@@ -233,6 +253,22 @@ def test_commands(alerts, mailbox, hook, monkeypatch) -> None:
     assert "The API key expired at" in mailbox.texts[1]
     monkeypatch.delenv("LDT_ALERTS_FILE")
     assert "LDT_ALERTS_FILE is not set" in run(main, ["alerts", "status"]).output
+
+
+def test_a_failed_run_that_nobody_will_repeat_is_closed_by_hand(alerts, sandbox, hook) -> None:
+    run = CliRunner().invoke
+    sandbox.revoke_key(sandbox.api_key)
+    assert not fetch(alerts)
+    tick(send_alerts, alerts)
+    assert "key: run/fetch_participants/\n" in run(main, ["alerts", "status"]).output
+    assert run(main, ["alerts", "close", "run/fetch_participants/"]).exit_code == 0
+    assert "Nothing is wrong." in run(main, ["alerts", "status"]).output
+    again = run(main, ["alerts", "close", "run/fetch_participants/"])
+    assert again.exit_code == 1
+    assert "No failed run with the key run/fetch_participants/ is open" in again.output
+    tick(send_alerts, alerts)
+    assert "Over:" in hook.texts[1]
+    assert "is told of no more" in hook.texts[1]
 
 
 def test_a_key_is_told_of_again_as_its_end_comes_near(alerts, monkeypatch) -> None:

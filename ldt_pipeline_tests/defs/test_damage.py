@@ -5,18 +5,22 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
 from ldt_pipeline.dagster_runs import RunFailedError
 from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs.sensors import poll_sensor
 from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import all_set_aside, waiting
 from ldt_pipeline.runner import erase, rebuild, sync
 from ldt_pipeline.settings import load_settings
+from ldt_pipeline.warehouse.connection import DamagedWarehouseError, open_warehouse
 from ldt_pipeline_tests.defs.conftest import run_sync
+from ldt_pipeline_tests.defs.test_sensors import tick
 
 pytestmark = pytest.mark.slow
 
@@ -138,6 +142,74 @@ def test_a_warehouse_is_made_anew_from_raw(synced, account, sandbox, damage: str
     assert start_list() == truth(account)
     rosters = [each for each in sandbox.requests if "/races/" in each.path]
     assert not rosters, "what waits to be loaded is not missing"
+
+
+def make_outdated() -> None:
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute("UPDATE ops.about SET fingerprint = 'earlier'")
+
+
+def damage_what_a_poll_does_not_read() -> None:
+    with (
+        pytest.raises(DamagedWarehouseError),
+        open_warehouse(load_settings().warehouse_path),
+    ):
+        raise duckdb.IOException("Corrupt database file: computed checksum doesn't match")
+
+
+def overwrite() -> None:
+    path = load_settings().warehouse_path
+    path.write_bytes(random.Random(1).randbytes(path.stat().st_size))
+
+
+def run_requested(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    (request,) = tick(poll_sensor, instance).run_requests
+    return defs.resolve_job_def(request.job_name).execute_in_process(
+        instance=instance,
+        run_config=request.run_config,
+        tags=request.tags,
+        raise_on_error=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "damage", [make_outdated, overwrite, damage_what_a_poll_does_not_read], ids=lambda x: x.__name__
+)
+def test_the_daemon_makes_a_warehouse_anew_from_raw(synced, account, damage) -> None:
+    before = start_list()
+    load_settings().published_path.unlink()
+    damage()
+    (request,) = tick(poll_sensor, synced).run_requests
+    job = defs.resolve_job_def(request.job_name)
+    run = synced.create_run_for_job(job_def=job, run_config=request.run_config)
+    assert "under way" in tick(poll_sensor, synced).skip_message, "once, while it is queued"
+    synced.delete_run(run.run_id)
+    assert run_requested(synced).success
+    assert start_list() == before == truth(account)
+    assert not load_settings().warehouse_path.with_suffix(".damaged").exists()
+    assert "Nothing changed" in tick(poll_sensor, synced).skip_message
+
+
+def test_the_daemon_makes_nothing_anew_that_somebody_else_has(synced) -> None:
+    make_outdated()
+    (request,) = tick(poll_sensor, synced).run_requests
+    rebuild(load_settings(), defs, synced, print)
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute("CREATE TABLE the_same AS SELECT 1")
+    job = defs.resolve_job_def(request.job_name)
+    assert job.execute_in_process(instance=synced, run_config=request.run_config).success
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        assert connection.execute("FROM the_same").fetchall() == [(1,)]
+
+
+def test_the_daemon_drops_no_warehouse_while_the_book_cannot_be_read(synced, account) -> None:
+    erase(load_settings(), defs, synced, print, participants=[account.participant_ids()[0]])
+    cut(book())
+    make_outdated()
+    assert not run_requested(synced).success
+    assert load_settings().warehouse_path.exists()
+    # Again and again would not mend it; somebody has been told of the run that failed.
+    assert "that was to do so failed" in tick(poll_sensor, synced).skip_message
 
 
 def book() -> Path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,123 @@ def test_a_unit_is_locked_up_and_holds_no_secret(unit: str) -> None:
     assert settings["EnvironmentFile"] == ["/etc/ldt/ldt.env"]
     assert unit in (DEPLOY / "systemd" / "ldt.target").read_text()
     assert not re.search(r"PASSWORD|API_KEY", " ".join(settings["Environment"]))
+
+
+def test_the_unit_that_draws_lets_v8_protect_its_memory() -> None:
+    """Runs draw plots in V8, which calls `pkey_alloc` and `pkey_mprotect`, and is killed without."""
+    assert settings_of("ldt-code")["SystemCallFilter"] == [
+        "@system-service",
+        "~@privileged @resources",
+        "@pkey",
+    ]
+
+
+ENV_LINES = {
+    "LDT_POSTGRES_HOST": "127.0.0.1",
+    "LDT_POSTGRES_PORT": "5432",
+    "LDT_POSTGRES_DB": "ldt",
+    "LDT_POSTGRES_USER": "a=b",
+    "LDT_POSTGRES_PASSWORD": "p4ss&w0rd $(touch ran) `touch ran` $HOME; \"q' #",
+    "LDT_EXPORT_RECIPIENT": "Chip Timing Ltd",
+}
+
+
+@dataclass
+class Backup:
+    """A data folder, an environment file and programs that note what they were given."""
+
+    folder: Path
+
+    def program(self, name: str, text: str) -> None:
+        path = self.folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def run(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [DEPLOY / script, *arguments],
+            env={
+                "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+                "LDT_DATA_DIR": str(self.folder / "data"),
+            },
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Backup:
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    (tmp_path / "data" / "raw" / "extract").write_text("kept")
+    lines = "".join(f"{name}={value}\n" for name, value in ENV_LINES.items())
+    (tmp_path / "ldt.env").write_text(f"# A comment\nLDT_POSTGRES_DB=before\n\n{lines}")
+    made = Backup(tmp_path)
+    note = 'printf \'%s\\n\' "$PGPASSWORD" "$@" >given; env >environment'
+    dump = 'for each; do case $each in --file=*) echo dump >"${each#--file=}";; esac; done'
+    made.program("pg_dump", f"{note}\n{dump}")
+    made.program("pg_restore", note)
+    return made
+
+
+def test_backup_and_restore_take_the_environment_file_as_it_is(backup: Backup) -> None:
+    for script, arguments in (("backup.sh", []), ("restore.sh", ["dbname"])):
+        done = backup.run(script, "saved", "ldt.env")
+        assert done.returncode == 0, done.stderr
+        given = (backup.folder / "given").read_text().splitlines()
+        assert given[0] == ENV_LINES["LDT_POSTGRES_PASSWORD"]
+        assert {"--host=127.0.0.1", "--port=5432", "--username=a=b"} < set(given)
+        assert "ldt" in given if not arguments else "--dbname=ldt" in given
+        assert not (backup.folder / "ran").exists()
+        assert "LDT_EXPORT_RECIPIENT" not in (backup.folder / "environment").read_text()
+        (backup.folder / "data").rename(backup.folder / f"before {script}")
+    restored = backup.folder / "before restore.sh" / "raw" / "extract"
+    assert restored.read_text() == "kept"
+
+
+def test_a_backup_says_what_it_lacks(backup: Backup) -> None:
+    done = backup.run("backup.sh", "saved")
+    assert done.returncode != 0
+    assert "LDT_POSTGRES_HOST" in done.stderr
+    done = backup.run("backup.sh", "saved", "nowhere.env")
+    assert done.returncode != 0
+    assert "nowhere.env" in done.stderr
+    assert not (backup.folder / "saved").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "is_taken"),
+    [
+        (0, "", True),
+        (1, "./dagster: file changed as we read it", True),
+        (1, "./dagster/log: File removed before we read it", True),
+        (1, "./raw/tickets/event_id=1/a.zst: File removed before we read it", False),
+        (2, "out of space", False),
+    ],
+)
+def test_a_backup_may_be_made_while_files_change(
+    backup: Backup, status: int, said: str, is_taken: bool
+) -> None:
+    """tar ends with 1 where a file changed as it was read, or went."""
+    said = f"echo 'tar: {said}' >&2" if said else ":"
+    backup.program("tar", f'{shutil.which("tar")} "$@"; {said}; exit {status}')
+    done = backup.run("backup.sh", "saved", "ldt.env")
+    assert (done.returncode == 0) == is_taken, done.stderr
+    assert (backup.folder / "saved" / "SHA256SUMS").exists() == is_taken
+    if is_taken:
+        assert {path.name for path in (backup.folder / "saved").iterdir()} == {
+            *("dagster.dump", "data.tar.gz", "SHA256SUMS"),
+        }
+
+
+def test_the_page_gives_backups_their_environment() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    lines = re.findall(r"^# .*(?:backup|restore)\.sh.*$", page, re.MULTILINE)
+    assert len(lines) == 3
+    assert all(re.search(r"LDT_DATA_DIR=/var/lib/ldt .* /etc/ldt/ldt\.env$", x) for x in lines)
+    assert ". /etc/ldt/ldt.env" not in page
 
 
 def test_the_page_names_what_there_is() -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from ldt_pipeline.marts import data_issues
+from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline_tests.marts.frames import GONE, NOW, questions, rows
 
 NO_QUESTIONS = questions()
@@ -75,6 +76,48 @@ def test_duplicate_bibs() -> None:
             "more): give all but one another bib.",
         }
     ]
+
+
+def test_each_start_of_a_race_has_bibs_of_its_own() -> None:
+    next_year = {"race_start_at": NOW + timedelta(days=372)}
+    issues = found(
+        starter("a1", bib_number="7"),
+        starter("a2", bib_number="7"),
+        *(starter(f"b{number}", bib_number="7", **next_year) for number in range(3)),
+        starter("b3", bib_number="8", **next_year),
+        starter("b4", bib_number="8", **next_year),
+        starter("a3", bib_number="8"),
+    )
+    assert [each["sentence"].split(":")[0] for each in issues] == [
+        "Bib 7 of race r1 belongs to 2 participants (a1, a2)",
+        "Bib 8 of race r1 belongs to 2 participants (b3, b4)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "is_told"),
+    [
+        (None, True),
+        (NOW + timedelta(days=300), True),
+        (NOW - AFTER_START, True),
+        (NOW - AFTER_START - timedelta(seconds=1), False),
+        (NOW - timedelta(days=365), False),
+    ],
+)
+def test_nobody_is_told_of_starters_whose_race_is_over(
+    start: datetime | None, is_told: bool
+) -> None:
+    """A race comes again each year under the same id: this year's start is what can be mended."""
+    born = {"race_start_at": start, "date_of_birth": date(2020, 2, 3), "age_on_race_day": 5}
+    issues = found(
+        starter("a1", bib_number="7", **born),
+        starter("a2", bib_number="7", **born),
+        starter("a3", first_name=None, race_start_at=start),
+        minimum_ages={"r1": 16},
+    )
+    kinds = {"duplicate_bib_number", "missing_name", "under_age"}
+    kinds |= {"entered_twice"} if start else set()
+    assert {each["kind"] for each in issues} == (kinds if is_told else set())
 
 
 def test_missing_names() -> None:
