@@ -67,6 +67,13 @@ class Account:
         return sorted(path for path in self.settings.raw_dir.rglob("*") if path.is_file())
 
 
+class Forgetful(compacting._Dropping):
+    """Loses a line on the way."""
+
+    def needed(self, part: Any) -> set[int]:
+        return (super().needed(part) or set()) - {2}
+
+
 def simple(folder: Path) -> Account:
     return Account(
         folder,
@@ -192,10 +199,6 @@ def test_nothing_is_deleted_when_the_proof_fails(
     account = simple(tmp_path)
     before = {path: path.read_bytes() for path in account.files()}
 
-    class Forgetful(compacting._Dropping):
-        def needed(self, part: Any) -> set[int]:
-            return (super().needed(part) or set()) - {2}
-
     monkeypatch.setattr(compacting, "_Dropping", Forgetful)
     with pytest.raises(NotCompactedError, match="participants"):
         account.compact(drop_superseded=True)
@@ -279,10 +282,6 @@ def test_what_a_killed_one_left_proves_nothing(
         account.compact(dry_run=True)
     left = list(account.settings.data_dir.glob(".tmp-compact-*"))
     assert left
-
-    class Forgetful(compacting._Dropping):
-        def needed(self, part: Any) -> set[int]:
-            return (super().needed(part) or set()) - {2}
 
     monkeypatch.setattr(compacting, "_Dropping", Forgetful)
     with pytest.raises(NotCompactedError, match="participants"):

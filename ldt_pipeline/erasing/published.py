@@ -24,6 +24,7 @@ from ldt_pipeline.warehouse.connection import connect, quoted, registered
 from ldt_pipeline.warehouse.swap import put_in_place, remove_database, write_ahead_log
 
 _logger = logging.getLogger(__name__)
+_NO_SPACE = "No space left"
 
 _KEYS = {"participants": "participant_id", "applications": "application_id"}
 _FLAGS = frozenset({"is_redacted", "gdpr_redacted"})
@@ -46,6 +47,9 @@ def without_erased(path: Path, *, ids: Mapping[str, set[str]], before: object = 
     The caller holds the warehouse. Gives False where there is no file, or nobody of them is in it. A
     file that can't be read is deleted.
 
+    Raises:
+        duckdb.Error: There is too little memory or disk to make the new one; the old one stays.
+
     Args:
         path: The published file.
         ids: Whose, by entity.
@@ -65,6 +69,8 @@ def without_erased(path: Path, *, ids: Mapping[str, set[str]], before: object = 
         if is_changed:
             put_in_place(building, path)
     except duckdb.Error as error:
+        if isinstance(error, duckdb.OutOfMemoryException) or _NO_SPACE in str(error):
+            raise  # says nothing of the published file
         _logger.warning(
             "%s can't be read (%s): it is deleted, as people who are to be erased may be in it, and "
             "published anew.",

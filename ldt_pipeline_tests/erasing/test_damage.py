@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import zstandard
 
-from ldt_pipeline.erasing import ledger, scan
+from ldt_pipeline.erasing import ledger, published, scan
 from ldt_pipeline.erasing.book import Book, Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.erasing.forms import personal_texts, stub
@@ -211,6 +212,25 @@ def test_a_published_file_that_somebody_writes_to_stops_no_erasure(
         ) == [(True,)]
     finally:
         notebook.communicate("\n")
+    account.sync()
+    assert find(tmp_path / "data", SECRETS) == {}
+
+
+def test_too_little_memory_costs_no_published_file(
+    api: OtherApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account.of(tmp_path / "data", api, is_shared=True)
+    person(api)
+    account.sync()
+
+    def without_memory(*_: Any) -> bool:
+        raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(published, "_make_without", without_memory)
+        with pytest.raises(duckdb.OutOfMemoryException):
+            account.erase(UNLUCKY)
+    assert account.settings.published_path.exists()
     account.sync()
     assert find(tmp_path / "data", SECRETS) == {}
 
