@@ -177,6 +177,21 @@ def test_a_killed_command_does_not_keep_its_place_in_a_pool(synced) -> None:
     Runner(defs, synced, lambda _: None).run(PUBLISH)
 
 
+def test_a_sync_after_a_killed_one_takes_away_what_that_had_begun(synced) -> None:
+    """Half an extract holds people too, and nobody would look for them there."""
+    begun = load_settings().raw_dir / "participants" / "updated_in=2026-11" / ".tmp-begun"
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.write_text("half a record of somebody")
+    run_sync(synced)
+    assert begun.exists(), "no run was killed, so nothing was looked for"
+    job = defs.resolve_job_def(PUBLISH)
+    synced.create_run_for_job(
+        job, status=dg.DagsterRunStatus.STARTED, tags=our_tags(load_settings())
+    )
+    run_sync(synced)
+    assert not begun.exists()
+
+
 def test_neither_key_nor_people_reach_dagsters_records(synced, account, sandbox) -> None:
     """Everything that Dagster wrote, in files and databases, is looked through byte by byte."""
     account.update_participant(sorted(account.participant_ids())[3], bib_number="1")
