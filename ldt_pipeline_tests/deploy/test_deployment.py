@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,9 @@ class Machine:
                 stderr=log,
                 umask=int(settings_of(unit)["UMask"][0], 8),
                 start_new_session=True,
+                # As units begin: where the tests' own shell ignores Ctrl-C, Dagster would take SIGTERM
+                # for the same, and never end.
+                preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
