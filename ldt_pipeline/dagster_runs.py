@@ -7,8 +7,8 @@ What doesn't: which jobs, and in what order (`runner.py`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO, cast
 
 import dagster as dg
@@ -52,6 +52,30 @@ class _WithoutDagstersOwn:
         return getattr(self._stream, name)
 
 
+@contextmanager
+def _without_generators_complaints() -> Generator[None]:
+    """Keep quiet where Dagster's generators don't end when told to, as on a full disk.
+
+    Python writes a stack for that to stderr, beside the error itself, which is raised all the same.
+    """
+    report = sys.unraisablehook
+
+    def leave_out(unraisable: sys.UnraisableHookArgs) -> None:
+        if not (isinstance(unraisable.object, Generator) and _is_ignored_exit(unraisable)):
+            report(unraisable)
+
+    sys.unraisablehook = leave_out
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+
+
+def _is_ignored_exit(unraisable: sys.UnraisableHookArgs) -> bool:
+    error = unraisable.exc_value
+    return isinstance(error, RuntimeError) and str(error) == "generator ignored GeneratorExit"
+
+
 class Runner:
     """Runs jobs of the code location in this process, recorded in an instance."""
 
@@ -78,7 +102,10 @@ class Runner:
         # What is given here takes the place of the job's own configuration, it adds nothing to it.
         # Dagster's own account of each step goes to its event log; here a sentence is enough.
         run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
-        with redirect_stderr(cast("TextIO", _WithoutDagstersOwn(sys.stderr))):
+        with (
+            redirect_stderr(cast("TextIO", _WithoutDagstersOwn(sys.stderr))),
+            _without_generators_complaints(),
+        ):
             result = job.execute_in_process(
                 instance=self.instance,
                 run_config=run_config,

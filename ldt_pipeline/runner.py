@@ -38,8 +38,8 @@ from ldt_pipeline.defs.partitions import (
 from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
 from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
+from ldt_pipeline.leftovers import clear_leftovers
 from ldt_pipeline.raw import RawStore
-from ldt_pipeline.raw.leftovers import remove_abandoned
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.asking import Asked, ask
@@ -249,8 +249,7 @@ def erase(
 def _clear_up(settings: Settings, instance: dg.DagsterInstance) -> None:
     """Take away what commands left that were killed. The caller has the right to sync."""
     if release_dead_runs(instance, settings):
-        remove_abandoned(settings.raw_dir)
-        remove_abandoned(settings.exports_dir)
+        clear_leftovers(settings)
 
 
 def _erase_what_is_due(settings: Settings, runner: Runner, say: Say) -> State:

@@ -44,17 +44,27 @@ def plan_agreed(client: Client, file: Path, folder: Path) -> Plan:
         already_sent=Journal(folder).may_have_sent,
         now=now(),
     )
-    _drop_old_plans(folder, now())
+    delete_old_plans(folder, now())
     if plan.changes:
         save_plan(plan, _path(folder, plan.hash))
     return plan
 
 
-def _drop_old_plans(folder: Path, at: dt.datetime) -> None:
-    for path in (folder / "plans").glob("*.json"):
-        written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-        if at - written > _KEPT:
-            path.unlink(missing_ok=True)
+def delete_old_plans(folder: Path, at: dt.datetime) -> int:
+    """Delete plans that have waited for longer than 30 days; gives their number."""
+    old = [
+        path
+        for path in plans_dir(folder).glob("*.json")
+        if at - dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC) > _KEPT
+    ]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def plans_dir(folder: Path) -> Path:
+    """Give where plans wait. They hold contacts and addresses."""
+    return folder / "plans"
 
 
 def approved_plan(folder: Path, plan_hash: str) -> Plan:
@@ -108,4 +118,4 @@ def _line(change: Change) -> str:
 
 
 def _path(folder: Path, plan_hash: str) -> Path:
-    return folder / "plans" / f"{plan_hash}.json"
+    return plans_dir(folder) / f"{plan_hash}.json"

@@ -79,6 +79,8 @@ def raw_erasures(
         context.log.warning(f"Has to be told of the erasure: {recipient}.")
     for path in erased.exports:
         context.log.info(f"Deleted an export that had the person in it: {path.name}.")
+    for path in erased.plans:
+        context.log.info(f"Deleted a plan that had the person in it: {path.name}. Plan again.")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(each.records for each in storage.raw().manifests(ERASURES)),
@@ -86,6 +88,7 @@ def raw_erasures(
             "records_rewritten": erased.records,
             "extracts_rewritten": erased.extracts,
             "exports_deleted": len(erased.exports),
+            "plans_deleted": len(erased.plans),
             "files_of_dagster_changed": len(erased.traces),
             "values_of_dagster_changed": erased.values_in_database,
             "recipients_to_tell": len(erased.recipients),

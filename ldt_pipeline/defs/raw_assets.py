@@ -22,6 +22,7 @@ from ldt_pipeline.feeds.catalogue import (
 )
 from ldt_pipeline.feeds.changes import Fetched, fetch_changes, fetch_months
 from ldt_pipeline.feeds.snapshots import fetch_snapshots
+from ldt_pipeline.leftovers import clear_leftovers
 from ldt_pipeline.progress import reporter
 from ldt_pipeline.raw import Manifest
 from ldt_pipeline.raw.quarantine import look_for_damage
@@ -216,6 +217,7 @@ def raw_deletions(
     """Reconcile the lists with what we hold."""
     deleted = 0
     damaged = look_for_damage(storage.raw()) if config.whole else []
+    leftovers = clear_leftovers(storage.settings) if config.whole else 0
     if damaged:
         context.log.warning(f"{len(damaged)} extracts are damaged, and will be read again.")
     with api.client() as client:
@@ -230,7 +232,11 @@ def raw_deletions(
         metadata={
             "dagster/row_count": sum(each.records for each in storage.raw().manifests("deletions")),
             "deleted_now": deleted,
-            **({"damaged_extracts": len(damaged)} if config.whole else {}),
+            **(
+                {"damaged_extracts": len(damaged), "leftovers_removed": leftovers}
+                if config.whole
+                else {}
+            ),
         }
     )
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import duckdb
 
+from ldt_pipeline.allocations.agreed import plans_dir
 from ldt_pipeline.erasing import ledger, published, traces
 from ldt_pipeline.erasing.book import ENTITIES, RACES, Book, Erasure, Reason, write_erasures
 from ldt_pipeline.erasing.database import blank_database
@@ -34,10 +35,11 @@ from ldt_pipeline.erasing.public_texts import only_theirs
 from ldt_pipeline.erasing.scan import look_through, rewrite
 from ldt_pipeline.feeds.catalogue import FEEDS
 from ldt_pipeline.instants import now
+from ldt_pipeline.leftovers import clear_leftovers
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.raw.generations import base_of
-from ldt_pipeline.raw.leftovers import remove_abandoned, remove_superseded
+from ldt_pipeline.raw.leftovers import remove_superseded
 from ldt_pipeline.raw.packing import finish as finish_compacting
 from ldt_pipeline.raw.quarantine import delete_files as delete_set_aside
 from ldt_pipeline.raw.quarantine import past_damage
@@ -60,6 +62,7 @@ class Erased:
     records: int = 0
     extracts: int = 0
     exports: list[Path] = field(default_factory=list[Path])
+    plans: list[Path] = field(default_factory=list[Path])
     traces: list[Path] = field(default_factory=list[Path])
     values_in_database: int = 0
     recipients: list[str] = field(default_factory=list[str])
@@ -105,7 +108,8 @@ def erase(
             # Without a warehouse nobody can say what others share: all of it is searched for then.
             texts = found.texts if connection is None else only_theirs(connection, found.texts, ids)
         everybody = set[str]().union(*ids.values())
-        result.exports = traces.delete_exports(settings.exports_dir, ids=everybody, texts=texts)
+        result.exports = traces.delete_files(settings.exports_dir, ids=everybody, texts=texts)
+        result.plans = traces.delete_files(plans_dir(settings.allocations_dir), ids=(), texts=texts)
         if book.before is not None:
             with _books(settings.warehouse_path) as connection:
                 result.exports += delete_old_exports(
@@ -228,8 +232,7 @@ def _clear_leftovers(settings: Settings, store: RawStore) -> None:
     """Take away what doesn't count: whoever looks for a person must not find one there."""
     finish_compacting(store)
     remove_superseded(store)
-    remove_abandoned(settings.raw_dir)
-    remove_abandoned(settings.exports_dir)
+    clear_leftovers(settings)
     # Nobody else has the warehouse, so nobody is making any of these. DuckDB puts what finds no room in
     # memory into folders beside its files, and leaves them there when it is killed.
     for pattern in (f"{TEMPORARY_PREFIX}*", "*.duckdb.tmp"):

@@ -54,7 +54,7 @@ def is_contact(text: str) -> bool:
     return _PHONE.fullmatch(text) is not None and _DATE.fullmatch(text) is None
 
 
-def delete_exports(folder: Path, *, ids: Collection[str], texts: Collection[str]) -> list[Path]:
+def delete_files(folder: Path, *, ids: Collection[str], texts: Collection[str]) -> list[Path]:
     """Delete the files in a folder that somebody is in, by id or by text; gives their paths."""
     needles = _needles(texts)
     by_id = _whole_words(ids)

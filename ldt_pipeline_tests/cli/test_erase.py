@@ -100,7 +100,7 @@ def test_erased_everywhere(world: World) -> None:
     before = world.found()
     assert set().union(*before.values()) == world.values, "the control: all of it can be found"
     places = {path.split("/")[0] for path in before}
-    assert places == {"raw", "warehouse.duckdb", "ldt.duckdb", "exports", "dagster"}
+    assert places == {"raw", "warehouse.duckdb", "ldt.duckdb", "exports", "dagster", "allocations"}
     assert {Path(path).suffix for path in before if path.startswith("exports")} == {
         *(".csv", ".json", ".xlsx", ".parquet")
     }
@@ -122,6 +122,7 @@ def test_erased_everywhere(world: World) -> None:
     assert f"application {world.application}" in ran.out
     assert "To be told:   Chip Timing Ltd: " in ran.out
     assert world.found() == {}
+    assert len(list((world.data / "allocations" / "plans").iterdir())) == 1, "another's plan stays"
     assert known.exists(), "the names of a race tell nobody who it was"
     now_of_dagster = find(world.data / "dagster", public)
     assert {path: now_of_dagster.get(path) for path in of_dagster} == of_dagster
@@ -209,6 +210,10 @@ def _plant(world: World, email: str, name: str) -> None:
     log = world.data / "dagster" / "logs" / "some.err"
     log.parent.mkdir(exist_ok=True, parents=True)
     log.write_text(f"ValueError: {email}")
+    plan = world.data / "allocations" / "plans" / "0123456789abcdef.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(f'{{"contactEmail": "{email}"}}')
+    (plan.parent / "fedcba9876543210.json").write_text('{"contactEmail": "of.another@example.org"}')
 
 
 def test_who_is_not_held(world: World) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +15,7 @@ import pytest
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from ldt_pipeline.dagster_runs import Runner
+from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.home_storage import HomeEvents
 
@@ -128,4 +129,28 @@ def test_records_that_can_not_be_written_together_are_written_one_by_one_and_qui
     with open_instance() as instance:
         Runner(definitions, instance, lambda _: None).run("all")
         assert set(instance.all_asset_keys()) == {dg.AssetKey("one"), dg.AssetKey("two")}
+    assert capsys.readouterr().err == ""
+
+
+def test_generators_that_do_not_end_leave_no_stack_beside_the_sentence(
+    monkeypatch, tmp_path: Path, capsys
+) -> None:
+    """On a full disk Dagster's own do that: its records can't be written while a step is ended."""
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+
+    def unwilling():
+        while True:
+            with suppress(GeneratorExit):
+                yield
+
+    @dg.asset
+    def short_of_space() -> None:
+        next(unwilling())
+        text = "No space is left."
+        raise OSError(text)
+
+    definitions = dg.Definitions(assets=[short_of_space], jobs=[dg.define_asset_job("all")])
+    with open_instance() as instance, pytest.raises(RunFailedError, match="No space is left"):
+        Runner(definitions, instance, lambda _: None).run("all")
     assert capsys.readouterr().err == ""

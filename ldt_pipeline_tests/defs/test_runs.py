@@ -14,7 +14,7 @@ import pytest
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.dead_runs import our_tags, release_dead_runs
 from ldt_pipeline.definitions import defs
-from ldt_pipeline.defs.jobs import PUBLISH
+from ldt_pipeline.defs.jobs import PUBLISH, RECONCILE, reconcile_config
 from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
 from ldt_pipeline.defs.partitions import key_of
 from ldt_pipeline.home import open_instance
@@ -189,6 +189,14 @@ def test_a_sync_after_a_killed_one_takes_away_what_that_had_begun(synced) -> Non
         job, status=dg.DagsterRunStatus.STARTED, tags=our_tags(load_settings())
     )
     run_sync(synced)
+    assert not begun.exists()
+
+
+def test_reading_every_list_whole_takes_away_what_killed_runs_of_the_daemon_left(synced) -> None:
+    begun = load_settings().exports_dir / "race=1" / ".tmp-begun"
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.write_text("half a list of somebody")
+    Runner(defs, synced, lambda _: None).run(RECONCILE, config=reconcile_config(whole=True))
     assert not begun.exists()
 
 

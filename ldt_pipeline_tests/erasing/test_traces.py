@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ldt_pipeline.erasing.traces import blank_records, delete_exports, telling
+from ldt_pipeline.erasing.traces import blank_records, delete_files, telling
 
 ROW = "participant_id\tname\tbib\nabc-123\tZoë Ågren\t7\n"
 
@@ -26,7 +26,7 @@ def test_exports_in_any_encoding(
     exported.parent.mkdir()
     exported.write_text(ROW, encoding=encoding)
     other.write_text(ROW.replace("abc-123", "abc-1234").replace("Zoë", "Zoe"), encoding=encoding)
-    assert delete_exports(tmp_path, ids=ids, texts=texts) == [exported]
+    assert delete_files(tmp_path, ids=ids, texts=texts) == [exported]
     assert other.exists()
 
 
