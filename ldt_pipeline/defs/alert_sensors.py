@@ -100,9 +100,7 @@ def _require_assets(watch: Watch, assets: Collection[dg.AssetKey]) -> None:
 def _note_checks(book: Book, instance: dg.DagsterInstance, moment: dt.datetime) -> None:
     """Write down how each blocking check went last; one that is being evaluated stays as it was."""
     keys = [
-        dg.AssetCheckKey(dg.AssetKey(each.table), each.name)
-        for each in checks()
-        if each.is_structural
+        dg.AssetCheckKey(dg.AssetKey(each.table), each.name) for each in checks() if each.blocks
     ]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     for key, record in latest.items():

@@ -8,7 +8,7 @@ import dagster as dg
 
 from ldt_pipeline.defs.erasing_assets import EraseConfig
 from ldt_pipeline.defs.raw_assets import ChangesConfig, ReconcileConfig
-from ldt_pipeline.defs.warehouse_assets import LOAD_STEP, LoadConfig
+from ldt_pipeline.defs.warehouse_assets import LOAD_STEP, LoadConfig, PublishConfig
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.tables import TABLES, Layer
 
@@ -40,6 +40,11 @@ def changes_config(feed: str) -> dg.RunConfig:
 def remake_config() -> dg.RunConfig:
     """Give the configuration with which a job that loads first makes a useless warehouse anew."""
     return dg.RunConfig(ops={LOAD_STEP: LoadConfig(remake=True)})
+
+
+def publish_config() -> dg.RunConfig:
+    """Give the configuration with which publishing fails where there is anything still to read."""
+    return dg.RunConfig(ops={"published": PublishConfig(wait_for_new_events=False)})
 
 
 def erase_config(

@@ -68,7 +68,7 @@ def check_spec(check: Check, *, after: Sequence[str] = ()) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name=check.name,
         asset=check.table,
-        blocking=check.is_structural,
+        blocking=check.blocks,
         description=check.description,
         additional_deps=[name for name in after if name != check.table],
     )
@@ -76,12 +76,13 @@ def check_spec(check: Check, *, after: Sequence[str] = ()) -> dg.AssetCheckSpec:
 
 def check_result(outcome: Outcome) -> dg.AssetCheckResult:
     """Give Dagster's form of what a check found."""
-    is_structural = outcome.check.is_structural
     return dg.AssetCheckResult(
         asset_key=outcome.check.table,
         check_name=outcome.check.name,
         passed=outcome.passed,
-        severity=dg.AssetCheckSeverity.ERROR if is_structural else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR
+        if outcome.check.blocks
+        else dg.AssetCheckSeverity.WARN,
         description=outcome.sentence,
         metadata={"offences": outcome.offences},
     )

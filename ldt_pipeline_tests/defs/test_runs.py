@@ -14,9 +14,16 @@ import pytest
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.dead_runs import our_tags, release_dead_runs
 from ldt_pipeline.definitions import defs
-from ldt_pipeline.defs.jobs import PUBLISH, RECONCILE, reconcile_config
+from ldt_pipeline.defs.jobs import (
+    PUBLISH,
+    READ_EVENTS,
+    RECONCILE,
+    publish_config,
+    reconcile_config,
+)
 from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
 from ldt_pipeline.defs.partitions import key_of
+from ldt_pipeline.defs.sensors import range_tags
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.runner import rebuild
 from ldt_pipeline.settings import load_settings
@@ -90,6 +97,39 @@ def test_a_late_row_of_a_new_event_is_found_and_read_in_one_sync(synced, account
     sandbox.clear_requests()
     assert run_sync(synced).was_quiet
     assert len(sandbox.requests) <= 6
+
+
+def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fails_before(
+    synced, account, sandbox
+) -> None:
+    """Its groups are read in a run of their own, a minute after its first entry: nobody is alarmed."""
+    runner = Runner(defs, synced, lambda _: None)
+    event_id = account.add_event(name="Unheard of")
+    account.add_participant(race_id=account.race_ids(event_id)[0])
+    month = f"{STARTED_AT:%Y-%m}"
+    runner.run("fetch_participants", tags=range_tags(month, month))
+    before = load_settings().published_path.stat().st_ino
+    runner.run(PUBLISH)
+    assert load_settings().published_path.stat().st_ino == before
+    check = dg.AssetCheckKey(dg.AssetKey("events"), "tickets_are_read")
+    found = synced.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
+    evaluation = found.event.asset_check_evaluation
+    assert not evaluation.passed
+    assert evaluation.severity is dg.AssetCheckSeverity.WARN
+    with pytest.raises(RunFailedError, match="tickets have not been read yet"):
+        runner.run(PUBLISH, config=publish_config())
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute(
+            "UPDATE tidy.participants SET _extracted_at = _extracted_at - INTERVAL 11 MINUTE"
+        )
+    with pytest.raises(RunFailedError, match="tickets have not been read yet"):
+        runner.run(PUBLISH)
+    synced.add_dynamic_partitions("event_id", [key_of(event_id)])
+    runner.run(READ_EVENTS, tags=range_tags(key_of(event_id), key_of(event_id)))
+    runner.run(PUBLISH)
+    assert published(f"SELECT event_name FROM events WHERE event_id = '{event_id}'") == [
+        ("Unheard of",)
+    ]
 
 
 def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
