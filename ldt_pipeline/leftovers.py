@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from ldt_pipeline.allocations.agreed import delete_old_plans
 from ldt_pipeline.instants import now
+from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.raw.leftovers import remove_abandoned
 from ldt_pipeline.settings import Settings
+
+_BESIDE_THE_DATABASES = f"{TEMPORARY_PREFIX}{'[0-9a-f]' * 16}"
+"""Small files that are begun in the data folder itself. DuckDB's own lie there too: whoever has the
+warehouse looks after these, as they hold no lock that would tell."""
 
 
 def clear_leftovers(settings: Settings) -> int:
     """Delete files that killed processes began, and plans that nobody approved; gives their number."""
+    folders = (
+        settings.raw_dir,
+        settings.exports_dir,
+        settings.ledger_dir,
+        settings.alerts_dir,
+        settings.allocations_dir,
+    )
     return (
-        remove_abandoned(settings.raw_dir)
-        + remove_abandoned(settings.exports_dir)
+        sum(map(remove_abandoned, folders))
+        + remove_abandoned(settings.data_dir, pattern=_BESIDE_THE_DATABASES)
         + delete_old_plans(settings.allocations_dir, now())
     )

@@ -40,20 +40,20 @@ def remove_extract(manifest_path: UPath) -> None:
     manifest_path.unlink(missing_ok=True)
 
 
-def remove_abandoned(root: Path) -> int:
+def remove_abandoned(root: Path, *, pattern: str = "**/*") -> int:
     """Delete what killed writers left under a folder; gives the number of files."""
     count = 0
-    for path in list(_unfinished(root)):
+    for path in list(_unfinished(root, pattern)):
         if is_abandoned(path) and not _counts(path):
             path.unlink(missing_ok=True)
             count += 1
     return count
 
 
-def _unfinished(root: Path) -> Iterator[Path]:
+def _unfinished(root: Path, pattern: str) -> Iterator[Path]:
     if not root.exists():
         return
-    for path in root.rglob("*"):
+    for path in root.glob(pattern):
         is_data = path.name.endswith(DATA_SUFFIX) and not _counts(path)
         if (path.name.startswith(TEMPORARY_PREFIX) or is_data) and path.is_file():
             yield path

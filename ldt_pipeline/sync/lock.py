@@ -8,15 +8,18 @@ for one step at a time and by the daemon's runs too (`warehouse/connection.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from filelock import FileLock, Timeout
 
+from ldt_pipeline.private_files import PRIVATE_FILE
 from ldt_pipeline.raw.files import make_folder
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.connection import WarehouseBusyError
 
 _WAIT_SECONDS = 3600.0
+_BEGUN = "sync.begun"
+"""There while somebody has the right; and after that, where who had it was killed."""
 
 
 @contextmanager
@@ -25,7 +28,7 @@ def sync_lock(
 ) -> Generator[None]:
     """Hold the right to sync; the kernel gives it back when the holder dies.
 
-    Within it the same thread may take it again.
+    Within it the same thread may take it again. What a holder had begun that was killed is taken away.
 
     Raises:
         WarehouseBusyError: Another sync held it for longer than `wait_seconds`.
@@ -43,9 +46,25 @@ def sync_lock(
                 f"{wait_seconds:.0f} s. Wait for it, or end it."
             ) from None
     try:
-        yield
+        with nullcontext() if lock.lock_counter > 1 else _begun(settings):
+            yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _begun(settings: Settings) -> Generator[None]:
+    begun = settings.data_dir / _BEGUN
+    if begun.exists():
+        # Seldom needed, and it would make each quiet sync slower.
+        from ldt_pipeline.leftovers import clear_leftovers  # noqa: PLC0415
+
+        clear_leftovers(settings)
+    begun.touch(mode=PRIVATE_FILE)
+    try:
+        yield
+    finally:
+        begun.unlink(missing_ok=True)
 
 
 def is_syncing(settings: Settings) -> bool:
@@ -63,4 +82,4 @@ def is_syncing(settings: Settings) -> bool:
 
 def _lock(settings: Settings) -> FileLock:
     make_folder(settings.data_dir)
-    return FileLock(settings.data_dir / "sync.lock", mode=0o600, is_singleton=True)
+    return FileLock(settings.data_dir / "sync.lock", mode=PRIVATE_FILE, is_singleton=True)

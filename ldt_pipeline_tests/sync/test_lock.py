@@ -53,3 +53,29 @@ def test_the_second_waits_until_the_first_is_killed(tmp_path: Path) -> None:
     first.join()
     with sync_lock(settings_of(tmp_path), said.append, wait_seconds=20):
         pass
+
+
+@pytest.mark.slow
+def test_what_a_killed_holder_had_begun_is_taken_away(tmp_path: Path) -> None:
+    """It may have been killed before or between its runs, which Dagster knows nothing of then."""
+    begun = [
+        tmp_path / ".tmp-0123456789abcdef",
+        tmp_path / "raw" / "participants" / ".tmp-0123456789abcdef",
+        tmp_path / "ledger" / "exports" / ".tmp-0123456789abcdef",
+    ]
+    not_ours = tmp_path / ".tmp-publish-17.duckdb"
+    for path in (*begun, not_ours):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half a record of somebody")
+    with sync_lock(settings_of(tmp_path), lambda _: None):
+        assert all(path.exists() for path in begun), "nobody was killed"
+    context = mp.get_context("spawn")
+    held = context.Event()
+    first = context.Process(target=hold_for_ever, args=(tmp_path, held), daemon=True)
+    first.start()
+    assert held.wait(60)
+    first.kill()
+    first.join()
+    with sync_lock(settings_of(tmp_path), lambda _: None):
+        assert not any(path.exists() for path in begun)
+    assert not_ours.exists(), "whoever has the warehouse looks after it"
