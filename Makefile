@@ -23,9 +23,9 @@ demo: setup ## From nothing to a start list and allocations, on the embedded san
 	$(BIN)/ldt demo
 
 # In the order of folders: by the number of tests, modules with a few long ones would come last, and
-# one process would wait for the other.
+# one process would wait for the other. One process more than cores: some tests wait for servers and disks.
 test: setup ## Run all tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 test-browser: setup ## Drive a browser through Dagster's pages (LDT_BROWSER names it, else chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock

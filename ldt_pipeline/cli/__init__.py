@@ -30,7 +30,7 @@ from ldt_pipeline.private_files import keep_private
 __all__ = ["main"]
 
 
-_COLLECTIONS = (100_000, 50, 100)
+COLLECTIONS = (100_000, 50, 100)
 """When Python looks for cycles. Dagster's modules are a quarter of a million objects, none of them garbage:
 looking through them every so often was a tenth of the processor time of a first sync."""
 
@@ -59,7 +59,7 @@ def main() -> None:
     """
     keep_private()
     prepare_streams()
-    gc.set_threshold(*_COLLECTIONS)
+    gc.set_threshold(*COLLECTIONS)
 
 
 _LOOK_UPS = (partner, reserved_entry, participant, application)
