@@ -7,8 +7,8 @@ with the rows. What doesn't: what a record means (`tidy/`) and which version win
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 import duckdb
@@ -20,15 +20,30 @@ from ldt_pipeline.raw import DELETIONS, ERASURES, Manifest, Part, RawStore
 from ldt_pipeline.raw.quarantine import past_damage
 from ldt_pipeline.record_hash import record_hash
 from ldt_pipeline.tables import table
-from ldt_pipeline.tidy import RAW_SCHEMA, Tidied
+from ldt_pipeline.tidy import (
+    RAW_SCHEMA,
+    Tidied,
+    tidy_applications,
+    tidy_participants,
+    tidy_partners,
+    tidy_reserved_entries,
+    tidy_tickets,
+)
 from ldt_pipeline.warehouse.allocation_days import GROUPS, note_days
 from ldt_pipeline.warehouse.connection import registered, transaction
-from ldt_pipeline.warehouse.tidying import Tidy, made_ahead
 from ldt_pipeline.warehouse.unclean import note_unclean, without_erased
 from ldt_pipeline.warehouse.upsert import upsert
 
-_BATCH_RECORDS = 3_000
-"""Records that are turned into frames at once: about 10 MB of JSON."""
+_TIDY: Mapping[str, Callable[[pl.DataFrame], Tidied]] = {
+    "participants": tidy_participants,
+    "applications": tidy_applications,
+    "partners": tidy_partners,
+    "reserved_entry_groups": tidy_reserved_entries,
+    "tickets": tidy_tickets,
+}
+
+_BATCH_RECORDS = 16_000
+"""Records that are turned into frames at once: about 50 MB of JSON."""
 
 _TRANSACTION_RECORDS = 20_000
 """A first load commits now and then: DuckDB keeps in memory what is not committed (120,000 records
@@ -89,31 +104,19 @@ def _load(
         load_erasures(connection, store)  # there are no rows yet that they would be late for
     book = Book.read(store)
     chunks = list(_chunks(_not_adopted(connection, pending(connection, store))))
-    raws = (raw for chunk in chunks for raw in _raws(store, chunk))
-    records = sum(manifest.records for chunk in chunks for manifest in chunk)
-    with closing(made_ahead(partial(_batch, book), raws, records=records)) as batches:
-        for chunk in chunks:
-            with transaction(connection):
-                for batch in batches:
-                    if batch.is_end:
-                        break
-                    _load_batch(connection, batch)
-                    loaded.records += batch.records
-                    loaded.rejected += batch.tidied.rejected.height if batch.tidied else 0
-                    if progress:
-                        progress(batch.records)
-                _log(connection, chunk)
-            loaded.extracts += len(chunk)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Raw:
-    """Records of one entity, or tombstones, as they were read; or the end of a transaction."""
-
-    entity: str = ""
-    is_deletions: bool = False
-    manifests: Mapping[str, Manifest] = field(default_factory=dict[str, Manifest])
-    frame: pl.DataFrame | None = None
+    batches = _one_ahead(batch for chunk in chunks for batch in _batches(store, chunk, book))
+    for chunk in chunks:
+        with transaction(connection):
+            for batch in batches:
+                if batch.is_end:
+                    break
+                _load_batch(connection, batch)
+                loaded.records += batch.records
+                loaded.rejected += batch.tidied.rejected.height if batch.tidied else 0
+                if progress:
+                    progress(batch.records)
+            _log(connection, chunk)
+        loaded.extracts += len(chunk)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,8 +204,8 @@ def adopt(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
     )
 
 
-def _raws(store: RawStore, manifests: list[Manifest]) -> Iterator[_Raw]:
-    """Give the records of many extracts, not too many of one entity at once, and an end."""
+def _batches(store: RawStore, manifests: list[Manifest], book: Book) -> Iterator[_Batch]:
+    """Give the records of many extracts in batches of one entity each, and an end."""
     entities: dict[tuple[str, bool], list[Manifest]] = {}
     for manifest in manifests:
         is_deletions = manifest.feed == DELETIONS
@@ -210,34 +213,47 @@ def _raws(store: RawStore, manifests: list[Manifest]) -> Iterator[_Raw]:
         entities.setdefault((entity, is_deletions), []).append(manifest)
     for (entity, is_deletions), group in entities.items():
         by_id = {part.extract_id: each for each in group for part in each.origins}
-        raw = partial(_Raw, entity=entity, is_deletions=is_deletions, manifests=by_id)
+        make = partial(_batch, entity, is_deletions, by_id, book)
         frames: list[pl.DataFrame] = []
         height = 0
         for frame in _frames(store, group):
             frames.append(frame)
             height += frame.height
             if height >= _BATCH_RECORDS:
-                yield raw(frame=pl.concat(frames))
+                yield make(frames)
                 frames, height = [], 0
         if frames:
-            yield raw(frame=pl.concat(frames))
-    yield _Raw()
+            yield make(frames)
+    yield _Batch(entity="", records=0, manifests={}, tidied=None, tombstones=None, is_end=True)
 
 
-def _batch(book: Book, raw: _Raw, tidy: Tidy) -> _Batch:
-    entity, frame = raw.entity, raw.frame
-    if frame is None:
-        return _Batch(entity="", records=0, manifests={}, tidied=None, tombstones=None, is_end=True)
-    tidied = None if raw.is_deletions else tidy(entity, frame)
-    cleaned = None if tidied is None else without_erased(frame, tidied, entity, book)
+def _batch(
+    entity: str,
+    is_deletions: bool,
+    manifests: Mapping[str, Manifest],
+    book: Book,
+    frames: list[pl.DataFrame],
+) -> _Batch:
+    raw = pl.concat(frames)
+    tidied = None if is_deletions else _TIDY[entity](raw)
+    cleaned = None if tidied is None else without_erased(raw, tidied, entity, book)
     return _Batch(
         entity=entity,
-        records=frame.height,
-        manifests=raw.manifests,
-        tidied=tidied if cleaned is None else tidy(entity, cleaned),
-        tombstones=_tombstones(entity, frame) if raw.is_deletions else None,
+        records=raw.height,
+        manifests=manifests,
+        tidied=tidied if cleaned is None else _TIDY[entity](cleaned),
+        tombstones=_tombstones(entity, raw) if is_deletions else None,
         unclean=cleaned is not None,
     )
+
+
+def _one_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Give batches while a thread makes the next one: DuckDB and Python each have a core then."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tidy") as thread:
+        upcoming = thread.submit(next, batches, None)
+        while (batch := upcoming.result()) is not None:
+            upcoming = thread.submit(next, batches, None)
+            yield batch
 
 
 def _frames(store: RawStore, manifests: Iterable[Manifest]) -> Iterator[pl.DataFrame]:
