@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         first=options.first,
         seed=options.seed,
     )
+    if options.place is not None:
+        options.place.mkdir(parents=True, exist_ok=True)
     print(f"Seed {options.seed}: {len(jobs)} data folders, {options.jobs} at once.", flush=True)
     tallies = run_all(
         jobs,
