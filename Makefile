@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser dev lint format types check docs site notebooks bench bench-peers bench-faults lock clean
+.PHONY: help setup demo test test-browser dev lint format types check docs site notebooks bench bench-incremental bench-peers bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -65,6 +65,9 @@ notebooks: setup ## Run the notebooks on LDT_DATA_DIR, and make pages of them in
 
 bench: setup ## Measure a first load of 100,000 participants
 	$(BIN)/python -m benchmarks.first_load
+
+bench-incremental: setup ## Measure syncs of few changes in a large account
+	$(BIN)/python -m benchmarks.incremental $(INCREMENTAL)
 
 bench-peers: setup ## Load the same people with dlt and with `ldt sync`, in turn
 	$(BIN)/python -m benchmarks.peers $(PEERS)

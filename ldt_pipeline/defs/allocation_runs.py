@@ -14,12 +14,12 @@ from ldt_pipeline.settings import load_settings
 
 plan_allocations = dg.define_asset_job(
     "plan_allocations",
-    selection=[PLAN],
+    selection=dg.AssetSelection.assets(PLAN),
     description="Compare the agreed allocations with the account.",
 )
 apply_allocations = dg.define_asset_job(
     "apply_allocations",
-    selection=[APPLIED],
+    selection=dg.AssetSelection.assets(APPLIED),
     description="Do what an approved plan says: its hash is the configuration.",
 )
 
