@@ -116,6 +116,9 @@ def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fa
     evaluation = found.event.asset_check_evaluation
     assert not evaluation.passed
     assert evaluation.severity is dg.AssetCheckSeverity.WARN
+    load_settings().published_path.unlink()
+    runner.run(PUBLISH)
+    assert not load_settings().published_path.exists(), "nor is there a first one"
     with pytest.raises(RunFailedError, match="tickets have not been read yet"):
         runner.run(PUBLISH, config=publish_config())
     with duckdb.connect(str(load_settings().warehouse_path)) as connection:
