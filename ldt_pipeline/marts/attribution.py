@@ -41,6 +41,33 @@ def claims(entries: pl.DataFrame, columns: tuple[str, ...] = CLAIM) -> pl.DataFr
     return entries.select(columns).unique()
 
 
+def resolved(
+    stated: pl.DataFrame, *, partners: pl.DataFrame, reserved_entry_groups: pl.DataFrame
+) -> pl.DataFrame:
+    """Say which group and partner is meant by claims as entries state them, not trimmed yet.
+
+    Args:
+        stated: The distinct claims of entries.
+        partners: The tidy table.
+        reserved_entry_groups: The tidy table.
+
+    Returns:
+        The claims as they were, with all that `with_group` and `with_partner` say of them.
+    """
+    keyed = stated.with_columns(trimmed(name).alias(f"trimmed_{name}") for name in CLAIM)
+    bare = keyed.select(pl.col(f"trimmed_{name}").alias(name) for name in CLAIM).unique()
+    meant = with_partner(
+        with_group(bare, reserved_entry_groups=reserved_entry_groups), partners=partners
+    )
+    return keyed.join(
+        meant.rename({name: f"trimmed_{name}" for name in CLAIM}),
+        on=[f"trimmed_{name}" for name in CLAIM],
+        how="left",
+        nulls_equal=True,
+        validate="m:1",
+    ).drop(f"trimmed_{name}" for name in CLAIM)
+
+
 def with_group(claims: pl.DataFrame, *, reserved_entry_groups: pl.DataFrame) -> pl.DataFrame:
     """Say which group each claim means.
 

@@ -14,13 +14,22 @@ from ldt_pipeline.tidy.questions import COLUMNS, Questions, match_questions, unm
 from ldt_pipeline.warehouse.connection import registered
 
 
-def answers_by_column(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.DataFrame:
+def answers_by_column(
+    connection: duckdb.DuckDBPyConnection, questions: Questions, *, whose: str = "TRUE"
+) -> pl.DataFrame:
     """Give each participant's answers as columns, as `tidy.answers_to_columns` does.
+
+    Args:
+        connection: The warehouse.
+        questions: Which answers fill what.
+        whose: A condition on `participant_id`.
 
     Returns:
         `participant_id`, then `COLUMNS` as text; one row per participant who answered one of them.
     """
-    matched = match_questions(_asked(connection), questions).filter(pl.col("column").is_not_null())
+    matched = match_questions(_asked(connection, whose), questions).filter(
+        pl.col("column").is_not_null()
+    )
     # The most trusted question first, then the first position: one number orders both.
     chosen = ", ".join(
         f"arg_min(text, trust) FILTER (filled = '{column}') AS {column}" for column in COLUMNS
@@ -35,6 +44,7 @@ def answers_by_column(connection: duckdb.DuckDBPyConnection, questions: Question
                 FROM tidy.participant_answers AS answers JOIN matched
                     ON matched.question IS NOT DISTINCT FROM answers.question
                     AND matched.question_id IS NOT DISTINCT FROM answers.question_id
+                WHERE {whose}
             )
             WHERE text IS NOT NULL GROUP BY participant_id
             """
@@ -46,11 +56,11 @@ def unmapped(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.
     return unmapped_questions(_asked(connection), questions)
 
 
-def _asked(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+def _asked(connection: duckdb.DuckDBPyConnection, whose: str = "TRUE") -> pl.DataFrame:
     """Give the different questions, and how many answers each has that are not blank."""
     return connection.sql(
-        """
+        f"""
         SELECT question, question_id, count(answer) AS answers
-        FROM tidy.participant_answers GROUP BY ALL ORDER BY ALL
+        FROM tidy.participant_answers WHERE {whose} GROUP BY ALL ORDER BY ALL
         """
     ).pl()

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from ldt_pipeline.private_files import PRIVATE_FILE, keep_private, make_private
 from ldt_pipeline.warehouse.schema import create_or_check
+from ldt_pipeline.warehouse.swap import identity
 
 _logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def opened(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
             yield connection
     except duckdb.Error as error:
         if any(each in str(error) for each in _DAMAGE):
-            damage_note(path).write_text(_identity(path))
+            damage_note(path).write_text(identity(path))
             raise _damaged(path) from None
         raise
 
@@ -97,15 +98,9 @@ def damage_note(path: Path) -> Path:
 
 def _is_known_to_be_damaged(path: Path) -> bool:
     try:
-        return damage_note(path).read_text() == _identity(path)
+        return damage_note(path).read_text() == identity(path)
     except FileNotFoundError:
         return False
-
-
-def _identity(path: Path) -> str:
-    # Another file in its place, or one that was written since, is another one.
-    found = path.stat()
-    return f"{found.st_ino} {found.st_mtime_ns}"
 
 
 @contextmanager

@@ -22,10 +22,14 @@ from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.allocation_days import allocation_history
-from ldt_pipeline.warehouse.answers import answers_by_column, unmapped
+from ldt_pipeline.warehouse.answers import unmapped
 from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.entries import (
+    build_participant_versions,
+    build_start_list,
+    build_start_list_changes,
+)
 from ldt_pipeline.warehouse.read import read_table
-from ldt_pipeline.warehouse.versions import build_versions
 
 _ENTRY_COLUMNS = (
     "event_id",
@@ -104,20 +108,6 @@ def _races(sources: Sources) -> pl.DataFrame:
     return marts.races(participants=sources.participants, applications=sources.applications)
 
 
-def _start_list(sources: Sources) -> pl.DataFrame:
-    return marts.start_list(
-        participants=sources.participants,
-        answers_by_column=answers_by_column(sources.connection, sources.questions),
-        partners=sources.read("partners"),
-        reserved_entry_groups=sources.read("reserved_entry_groups"),
-    )
-
-
-def _start_list_changes(sources: Sources) -> pl.DataFrame:
-    versions = read_table(sources.connection, "participant_versions", marts.compared_columns())
-    return marts.start_list_changes(versions)
-
-
 def _partner_allocations(sources: Sources) -> pl.DataFrame:
     return marts.partner_allocations(
         reserved_entry_groups=sources.read("reserved_entry_groups"),
@@ -153,10 +143,11 @@ def _exports(sources: Sources) -> pl.DataFrame:
 BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame | int]] = {
     "events": _events,
     "races": _races,
-    "start_list": _start_list,
-    # Most of it is the start list once more: that never leaves DuckDB.
-    "participant_versions": lambda sources: build_versions(sources.connection, sources.questions),
-    "start_list_changes": _start_list_changes,
+    "start_list": lambda sources: build_start_list(sources.connection, sources.questions),
+    "participant_versions": lambda sources: build_participant_versions(
+        sources.connection, sources.questions
+    ),
+    "start_list_changes": lambda sources: build_start_list_changes(sources.connection),
     "partner_allocations": _partner_allocations,
     "application_funnel": _application_funnel,
     "registrations_by_day": lambda sources: marts.registrations_by_day(sources.participants),

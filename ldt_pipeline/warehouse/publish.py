@@ -8,6 +8,9 @@ this one open keeps the old inode and never blocks us; whoever opens it next get
 A write-ahead log left beside it (by somebody who opened the file for writing) would make every
 open of the new file fail, so it is taken away with the old file.
 
+Where few entries changed, the new file is a copy of the last one with their rows replaced
+(`republish.py`).
+
 Beside each table with personal data stands one without (`start_list_anonymous`): a view of it, or,
 in a file that is to hold no personal data, a table in its place.
 """
@@ -25,7 +28,13 @@ from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.tables import TABLES, VIEWS, Table
 from ldt_pipeline.warehouse.connection import another, quoted, transaction
+from ldt_pipeline.warehouse.entries import note_changed_applications
 from ldt_pipeline.warehouse.read import relation
+from ldt_pipeline.warehouse.republish import (
+    bring_up_to_date,
+    can_go_on,
+    note_publication,
+)
 from ldt_pipeline.warehouse.schema import column_definitions
 from ldt_pipeline.warehouse.swap import put_in_place, remove_database
 
@@ -49,27 +58,27 @@ def publish(
     none of their bytes. Readers of the old file keep it until they close it. The caller holds the
     warehouse.
     """
-    content = f"{_content(connection)} {shape(personal_data=personal_data)}"
-    last = connection.execute(
-        "SELECT content FROM ops.publications ORDER BY published_at DESC LIMIT 1"
-    ).fetchall()
+    note_changed_applications(connection)
+    tables = shape(personal_data=personal_data)
+    content = f"{_content(connection)} {tables}"
+    last = connection.execute("SELECT content FROM ops.publications").fetchall()
     if not force and path.exists() and last == [(content,)]:
         return False
     for leftover in path.parent.glob(f"{TEMPORARY_PREFIX}publish-*"):
         leftover.unlink()
     building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
+    is_whole = force or not can_go_on(connection, path, tables)
     try:
-        _build(connection, building, personal_data=personal_data)
+        if is_whole:
+            _build(connection, building, personal_data=personal_data)
+        else:
+            bring_up_to_date(connection, path, building, personal_data=personal_data)
         put_in_place(building, path)
     except BaseException:
         remove_database(building)
         raise
     # After the rename: a kill in between costs one more publication, never a missing one.
-    connection.execute("DELETE FROM ops.publications")
-    connection.execute(
-        "INSERT INTO ops.publications SELECT ?, ?, (SELECT count(*) FROM ops.load_log)",
-        [now(), content],
-    )
+    note_publication(connection, path, content, published_at=now(), is_whole=is_whole)
     return True
 
 
@@ -164,10 +173,9 @@ def _content(connection: duckdb.DuckDBPyConnection) -> str:
     for query in (
         "SELECT fingerprint FROM ops.about",
         "SELECT extract_id FROM ops.load_log ORDER BY extract_id",
-        # These also follow from settings, the questions file and the calendar.
+        # These also follow from settings, the questions file, the calendar, and our code.
         "SELECT sum(hash(data_issues)) FROM marts.data_issues",
-        "SELECT sum(hash(start_list)) FROM marts.start_list",
-        "SELECT sum(hash(start_list_changes)) FROM marts.start_list_changes",
+        "SELECT entity, bit_xor(hash(id, state)) FROM ops.entry_states GROUP BY ALL ORDER BY ALL",
         "SELECT count(*) FROM marts.exports",
         "SELECT sum(hash(allocation_changes)) FROM marts.allocation_changes",
         "SELECT event_id FROM marts.events ORDER BY event_id",

@@ -56,12 +56,19 @@ def relation(source: Table, columns: Sequence[str] | None = None) -> str:
 
 
 def read_table(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Sequence[str] | None = None,
+    *,
+    where: str = "TRUE",
 ) -> pl.DataFrame:
-    """Give a table of the registry, or some of its columns, in no particular order."""
+    """Give a table of the registry, or some of its columns and rows, in no particular order.
+
+    `where` is a condition on the columns that are read.
+    """
     source = table(name)
     names = list(columns or source.schema)
-    frame = connection.sql(relation(source, names)).pl()
+    frame = connection.sql(f"SELECT * FROM ({relation(source, names)}) WHERE {where}").pl()
     return frame.select(pl.col(each).cast(source.schema[each]) for each in names)
 
 

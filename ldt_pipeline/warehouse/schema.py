@@ -77,7 +77,14 @@ _OPS_TABLES = {
         "created_before TIMESTAMP WITH TIME ZONE, compared_at TIMESTAMP WITH TIME ZONE, "
         "agrees BOOLEAN"
     ),
-    "publications": "published_at TIMESTAMP WITH TIME ZONE, content VARCHAR, extracts BIGINT",
+    # What each entry's rows in the marts were made from, and who has yet to act on a change of it; an
+    # empty id stands for everybody (`changed.py`).
+    "entry_states": "entity VARCHAR, id VARCHAR, state UBIGINT",
+    "owed": "actor VARCHAR, entity VARCHAR, id VARCHAR",
+    "publications": (
+        "published_at TIMESTAMP WITH TIME ZONE, content VARCHAR, extracts BIGINT, file VARCHAR, "
+        "whole_at TIMESTAMP WITH TIME ZONE, whole_bytes BIGINT, erasures BIGINT"
+    ),
     "about": "fingerprint VARCHAR",
 }
 

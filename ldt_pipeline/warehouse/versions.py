@@ -16,7 +16,7 @@ import polars as pl
 from ldt_pipeline.marts.versions import versions_as_listed
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions, answers_to_columns
-from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.connection import registered
 from ldt_pipeline.warehouse.read import read_table, relation
 from ldt_pipeline.warehouse.schema import PAST_COLUMNS
 
@@ -27,11 +27,11 @@ _TIMELINE = """
     WITH versions AS (
         SELECT participant_id, record_hash, created_at, updated_at,
             coalesce(gdpr_redacted, FALSE) AS redacted, FALSE AS is_newest
-        FROM ops.past_versions
+        FROM ops.past_versions WHERE {whose}
         UNION ALL
         SELECT participant_id, _record_hash, created_at, updated_at,
             coalesce(gdpr_redacted, FALSE), TRUE
-        FROM tidy.participants SEMI JOIN ops.past_versions USING (participant_id)
+        FROM tidy.participants SEMI JOIN ops.past_versions USING (participant_id) WHERE {whose}
     ), ordered AS (
         SELECT versions.*, first_seen_at, row_number() OVER older AS version,
             max(updated_at) OVER (older ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
@@ -58,14 +58,24 @@ _TIMELINE = """
 """
 
 
-def build_versions(connection: duckdb.DuckDBPyConnection, questions: Questions) -> int:
-    """Build `participant_versions` from the start list and the history; gives its number of rows."""
-    connection.execute(_TIMELINE)
-    others = _others(connection, questions)
+def build_versions(
+    connection: duckdb.DuckDBPyConnection, questions: Questions, *, whose: str = "TRUE"
+) -> None:
+    """Build rows of `participant_versions` from the start list and the history.
+
+    Inside the caller's transaction.
+
+    Args:
+        connection: The warehouse.
+        questions: Which answers fill what.
+        whose: A condition on `participant_id`: the others' rows stay.
+    """
+    connection.execute(_TIMELINE.format(whose=whose))
+    others = _others(connection, questions, whose)
     names = list(table("participant_versions").schema)
     listed = [name for name in names if name in table("start_list").schema]
-    with registered(connection, "other_versions", others), transaction(connection):
-        connection.execute("DELETE FROM marts.participant_versions")
+    with registered(connection, "other_versions", others):
+        connection.execute(f"DELETE FROM marts.participant_versions WHERE {whose}")
         connection.execute(
             f"""
             INSERT INTO marts.participant_versions ({_quoted(listed)}, version, valid_from)
@@ -79,22 +89,24 @@ def build_versions(connection: duckdb.DuckDBPyConnection, questions: Questions) 
                 ON sightings.id = stored.participant_id AND record_hash = stored._record_hash
             LEFT JOIN timeline
                 ON timeline.participant_id = listed.participant_id AND timeline.is_newest
+            WHERE {whose.replace("participant_id", "listed.participant_id")}
             """
         )
         connection.execute(
             f"INSERT INTO marts.participant_versions ({_quoted(names)}) "
             f"SELECT {_quoted(names)} FROM other_versions"
         )
-        rows = connection.execute("SELECT count(*) FROM marts.participant_versions").fetchall()
     connection.execute("DROP TABLE timeline")
-    return rows[0][0]
 
 
-def _others(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.DataFrame:
+def _others(
+    connection: duckdb.DuckDBPyConnection, questions: Questions, whose: str
+) -> pl.DataFrame:
     """Give the versions that are not on the start list now: superseded ones, and deleted entries."""
     past = ", ".join(f'past."{name}"' for name in PAST_COLUMNS)
     newest = ", ".join(f'deleted."{name}"' for name in PAST_COLUMNS)
     deleted = relation(table("participants"), [*PAST_COLUMNS, "deleted_at"])
+    deleted = f"SELECT * FROM ({deleted}) WHERE deleted_at IS NOT NULL AND {whose}"
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE other_rows AS
@@ -117,11 +129,9 @@ def _others(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.D
         LEFT JOIN (
             SELECT participant_id, list({{'position': position, 'question_id': question_id,
                 'question': question, 'answer': answer}}) AS answers
-            FROM tidy.participant_answers SEMI JOIN (
-                SELECT participant_id FROM ({deleted}) WHERE deleted_at IS NOT NULL
-            ) USING (participant_id) GROUP BY ALL
+            FROM tidy.participant_answers
+            WHERE participant_id IN (SELECT participant_id FROM ({deleted})) GROUP BY ALL
         ) AS answers ON answers.participant_id = deleted.participant_id
-        WHERE deleted.deleted_at IS NOT NULL
         """
     )
     rows = connection.sql("SELECT * FROM other_rows").pl()

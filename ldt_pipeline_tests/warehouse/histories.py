@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,11 +54,16 @@ def _entry(draw: st.DrawFn, *, label: str) -> str:
         "updatedAt": (START + timedelta(seconds=draw(st.integers(0, 3)) * 40)).isoformat(),
         "createdAt": START.isoformat(),
         "bibNumber": draw(st.sampled_from([None, "1", 2])),
+        "reservedEntryGroupCode": draw(st.sampled_from([None, " re_1", "re_2"])),
+        "reservedEntryGroupName": draw(st.sampled_from([None, "Places"])),
+        "reservedEntryPartnerName": draw(st.sampled_from([None, "hope"])),
         "fields": [
             {"label": label, "value": draw(st.sampled_from(["x", "y", ""]))}
             for label in draw(st.lists(st.sampled_from(["Club", "First name"]), max_size=2))
         ],
     }
+    if label == "partners":
+        record["name"] = draw(st.sampled_from(["Hope", "Care"]))
     if kind == 1:
         del record["updatedAt"]
     if kind == 2:
@@ -73,6 +78,7 @@ def _group(draw: st.DrawFn) -> str:
     record = {
         "id": draw(st.sampled_from(["re_1", "re_2", "re_3"])),
         "name": draw(st.sampled_from(["Places", "More places"])),
+        "partnerId": draw(st.sampled_from([None, *IDS])),
         "usedCapacity": draw(st.integers(0, 2)),
         "tickets": [{"ticketId": draw(st.sampled_from(["t1", "t2"]))}],
     }
@@ -137,12 +143,20 @@ def warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def load(connection: duckdb.DuckDBPyConnection, root: Path, steps: list[list[str]]) -> None:
+def load(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    steps: list[list[str]],
+    *,
+    after_each: Callable[[duckdb.DuckDBPyConnection], object] | None = None,
+) -> None:
     """Load extracts, some at a time, in the order of the steps."""
     store = Hidden(root)
     for step in steps:
         store.shown.update(step)
         load_pending(connection, store)
+        if after_each:
+            after_each(connection)
 
 
 def contents(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:

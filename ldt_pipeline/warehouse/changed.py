@@ -1,0 +1,109 @@
+"""Whose rows changed: what an entry's rows follow from, as one number, beside that of last time.
+
+What belongs here: the comparison, and who still has to act on it (a mart, the published file). What
+doesn't: what that number is made of, and making rows.
+
+Nothing notes changes while they happen: whichever way rows were loaded, deleted or forgotten, the
+numbers tell. They are compared in the transaction that acts on them, so nobody is lost by a kill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import duckdb
+
+_FEW = 4
+"""Up to a quarter of the entries are dealt with one by one; more, and everything is made anew."""
+
+PUBLISHED = "published"
+"""The file for people, as the last one that acts on changes."""
+
+WHOSE = "whose"
+"""The temporary table with the ids that `take` gives."""
+
+
+def note_changed(
+    connection: duckdb.DuckDBPyConnection, entity: str, states: str, *, actors: Collection[str]
+) -> None:
+    """Find the entries whose state is another one than last time, and owe them to the actors.
+
+    Inside the caller's transaction.
+
+    Args:
+        connection: The warehouse.
+        entity: `participants` or `applications`.
+        states: SQL that gives `id` and `state`, one row per entry.
+        actors: Who acts on changes of them.
+    """
+    # The ids of those that are gone count, too: their rows have to go.
+    (row,) = connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE changed AS
+        SELECT coalesce(found.id, known.id) AS id, found.state
+        FROM ({states}) AS found FULL JOIN (
+            SELECT id, state FROM ops.entry_states WHERE entity = '{entity}'
+        ) AS known ON known.id = found.id
+        WHERE found.state IS DISTINCT FROM known.state
+        """
+    ).fetchall()
+    changed = row[0]
+    if changed:
+        connection.execute(
+            f"DELETE FROM ops.entry_states AS known USING changed "
+            f"WHERE known.entity = '{entity}' AND known.id = changed.id"
+        )
+        kept = _count(connection, entity)
+        connection.execute(
+            f"INSERT INTO ops.entry_states SELECT '{entity}', id, state FROM changed "
+            "WHERE state IS NOT NULL"
+        )
+        is_few = changed * _FEW <= kept + changed
+        for actor in actors:
+            owe(connection, actor, entity, "changed" if is_few else None)
+    connection.execute("DROP TABLE changed")
+
+
+def owe(connection: duckdb.DuckDBPyConnection, actor: str, entity: str, ids: str | None) -> None:
+    """Owe to an actor the entries in a table with `id`; without one, all there are."""
+    owed = f"entity = '{entity}' AND actor = '{actor}'"
+    if ids is None:
+        connection.execute(f"DELETE FROM ops.owed WHERE {owed}")
+        connection.execute(f"INSERT INTO ops.owed VALUES ('{actor}', '{entity}', NULL)")
+        return
+    connection.execute(
+        f"""
+        INSERT INTO ops.owed SELECT '{actor}', '{entity}', id FROM {ids}
+        WHERE NOT EXISTS (
+            SELECT 1 FROM ops.owed WHERE {owed} AND (owed.id IS NULL OR owed.id = {ids}.id)
+        )
+        """
+    )
+
+
+def take(connection: duckdb.DuckDBPyConnection, actor: str, entity: str) -> int | None:
+    """Put what is owed to an actor into the temporary table `WHOSE`; gives how many, None for all.
+
+    It stays owed until `done`.
+    """
+    owed = f"entity = '{entity}' AND actor = '{actor}'"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {WHOSE} AS SELECT id FROM ops.owed WHERE {owed}"
+    )
+    ((count, ids),) = connection.execute(f"SELECT count(*), count(id) FROM {WHOSE}").fetchall()
+    return None if count > ids else count
+
+
+def done(connection: duckdb.DuckDBPyConnection, actor: str) -> None:
+    """Note that an actor has dealt with all that it was owed."""
+    connection.execute(f"DELETE FROM ops.owed WHERE actor = '{actor}'")
+
+
+def within(count: int | None, column: str) -> str:
+    """Write the condition that a column is one of the ids which `take` gave."""
+    return "TRUE" if count is None else f"{column} IN (SELECT id FROM {WHOSE})"
+
+
+def _count(connection: duckdb.DuckDBPyConnection, entity: str) -> int:
+    query = f"SELECT count(*) FROM ops.entry_states WHERE entity = '{entity}'"
+    return connection.execute(query).fetchall()[0][0]

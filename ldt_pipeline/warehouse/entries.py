@@ -1,0 +1,168 @@
+"""The marts with rows for single entries: made anew for those entries alone of whom anything changed.
+
+What belongs here: what a row of the start list follows from, and putting rows in the place of those
+they replace. What doesn't: computing them (`marts/`, `versions.py`), and comparing (`changed.py`).
+
+A property test holds marts that were kept up step by step to marts that are made at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline import marts, tidy
+from ldt_pipeline.marts.attribution import CLAIM, resolved
+from ldt_pipeline.tables import marts as mart_tables
+from ldt_pipeline.tables import table
+from ldt_pipeline.tidy.questions import Questions
+from ldt_pipeline.warehouse import answers, versions
+from ldt_pipeline.warehouse.answers import answers_by_column
+from ldt_pipeline.warehouse.changed import PUBLISHED, done, note_changed, owe, take, within
+from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.read import read_table, relation
+from ldt_pipeline.warehouse.versions import build_versions
+
+_PARTICIPANTS = "participants"
+_APPLICATIONS = "applications"
+_FOLLOWERS = ("start_list", "participant_versions", PUBLISHED)
+
+_READ = (
+    *("participant_id", "application_id", "booking_id", "ticket_id", "ticket_title", "bib_number"),
+    *("wave", "booker_name", "booker_email", "booker_type", "gdpr_redacted"),
+    *("race_id", "race_name", "race_start_at", "event_name", "created_at", "updated_at"),
+    *("deleted_at", *CLAIM),
+)
+"""The columns of `participants` that the start list is made from."""
+
+
+def build_start_list(connection: duckdb.DuckDBPyConnection, questions: Questions) -> int:
+    """Bring `start_list` up to date; gives its number of rows."""
+    with transaction(connection):
+        partners = read_table(connection, "partners")
+        groups = read_table(connection, "reserved_entry_groups")
+        _note_changed_participants(connection, questions, partners, groups)
+        count = take(connection, "start_list", _PARTICIPANTS)
+        if count != 0:
+            whose = within(count, "participant_id")
+            rows = marts.start_list(
+                participants=read_table(connection, _PARTICIPANTS, _READ, where=whose),
+                answers_by_column=answers_by_column(connection, questions, whose=whose),
+                partners=partners,
+                reserved_entry_groups=groups,
+            )
+            _replace(connection, "start_list", rows, whose)
+            done(connection, "start_list")
+    return _height(connection, "start_list")
+
+
+def build_participant_versions(connection: duckdb.DuckDBPyConnection, questions: Questions) -> int:
+    """Bring `participant_versions` up to date with the start list; gives its number of rows."""
+    with transaction(connection):
+        count = take(connection, "participant_versions", _PARTICIPANTS)
+        if count != 0:
+            build_versions(connection, questions, whose=within(count, "participant_id"))
+            for follower in ("start_list_changes", PUBLISHED):
+                owe(connection, follower, _PARTICIPANTS, None if count is None else "whose")
+            done(connection, "participant_versions")
+    return _height(connection, "participant_versions")
+
+
+def build_start_list_changes(connection: duckdb.DuckDBPyConnection) -> int:
+    """Bring `start_list_changes` up to date with the versions; gives its number of rows."""
+    with transaction(connection):
+        count = take(connection, "start_list_changes", _PARTICIPANTS)
+        if count != 0:
+            whose = within(count, "participant_id")
+            found = read_table(
+                connection, "participant_versions", marts.compared_columns(), where=whose
+            )
+            _replace(connection, "start_list_changes", marts.start_list_changes(found), whose)
+            owe(connection, PUBLISHED, _PARTICIPANTS, None if count is None else "whose")
+            done(connection, "start_list_changes")
+    return _height(connection, "start_list_changes")
+
+
+def _note_changed_participants(
+    connection: duckdb.DuckDBPyConnection,
+    questions: Questions,
+    partners: pl.DataFrame,
+    groups: pl.DataFrame,
+) -> None:
+    """Find out whose row of the start list, or whose versions, may be other ones than last time.
+
+    They follow from the record, from whether and when it was deleted, from when each of its versions
+    was first seen, from which group and partner it is of, from the questions file, and from our code.
+    """
+    claim = ", ".join(f'"{name}"' for name in CLAIM)
+    stated = connection.sql(f"SELECT DISTINCT {claim} FROM tidy.participants").pl()
+    meant = resolved(stated, partners=partners, reserved_entry_groups=groups)
+    same_claim = " AND ".join(
+        f'stored."{name}" IS NOT DISTINCT FROM meant."{name}"' for name in CLAIM
+    )
+    basis = hashlib.sha256(f"{_code()} {sorted(questions.columns.items())}".encode()).hexdigest()
+    source = relation(
+        table(_PARTICIPANTS),
+        ["participant_id", "_record_hash", "gdpr_redacted", "deleted_at", *CLAIM],
+    )
+    with registered(connection, "meant_claims", meant):
+        note_changed(
+            connection,
+            _PARTICIPANTS,
+            f"""
+            SELECT stored.participant_id AS id, hash('{basis}', _record_hash,
+                coalesce(gdpr_redacted, FALSE), deleted_at, seen.state, meant.state) AS state
+            FROM ({source}) AS stored
+            LEFT JOIN (
+                SELECT id, bit_xor(hash(record_hash, first_seen_at)) AS state
+                FROM ops.sightings GROUP BY id
+            ) AS seen ON seen.id = stored.participant_id
+            LEFT JOIN (
+                SELECT {claim}, hash(meant_claims) AS state FROM meant_claims
+            ) AS meant ON {same_claim}
+            """,
+            actors=_FOLLOWERS,
+        )
+
+
+def note_changed_applications(connection: duckdb.DuckDBPyConnection) -> None:
+    """Find out whose rows of `applications` and of their answers are other ones than last time."""
+    source = relation(table(_APPLICATIONS), ["application_id", "_record_hash", "deleted_at"])
+    with transaction(connection):
+        note_changed(
+            connection,
+            _APPLICATIONS,
+            f"""
+            SELECT application_id AS id, hash(_record_hash, deleted_at) AS state FROM ({source})
+            """,
+            actors=[PUBLISHED],
+        )
+
+
+@lru_cache
+def _code() -> str:
+    """Give a digest of the code that makes rows of entries: another one makes all of them anew."""
+    folders = [Path(str(package.__file__)).parent for package in (marts, tidy)]
+    modules = [Path(str(module.__file__)) for module in (mart_tables, answers, versions)]
+    paths = [*(path for folder in folders for path in sorted(folder.glob("*.py"))), *modules]
+    digest = hashlib.sha256()
+    for path in [*paths, Path(__file__)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _replace(
+    connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, whose: str
+) -> None:
+    names = ", ".join(f'"{column}"' for column in table(name).schema)
+    connection.execute(f"DELETE FROM marts.{name} WHERE {whose}")
+    with registered(connection, "mart_rows", rows):
+        connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")
+
+
+def _height(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    return connection.execute(f"SELECT count(*) FROM marts.{name}").fetchall()[0][0]
