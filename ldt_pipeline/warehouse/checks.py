@@ -19,6 +19,7 @@ from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.tables import TABLES, Table
+from ldt_pipeline.warehouse.outcomes import noted_outcomes
 from ldt_pipeline.warehouse.read import relation
 
 API_TOTALS = "api_totals"
@@ -92,6 +93,18 @@ def run_check(connection: duckdb.DuckDBPyConnection, check: Check) -> Outcome:
     return Outcome(check=check, offences=connection.execute(check.query).fetchall()[0][0])
 
 
+def _found(connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
+    """Give the outcomes of the structural checks, as noted or found now."""
+    noted = noted_outcomes(connection)
+    return [
+        Outcome(check=each, offences=noted[each.table, each.name])
+        if (each.table, each.name) in noted
+        else run_check(connection, each)
+        for each in checks()
+        if each.is_structural
+    ]
+
+
 def require_structure(connection: duckdb.DuckDBPyConnection) -> None:
     """See that the warehouse may be published.
 
@@ -99,8 +112,7 @@ def require_structure(connection: duckdb.DuckDBPyConnection) -> None:
         NewEventsError: It may as soon as lists of events are read which appeared a few minutes ago.
         ChecksFailedError: It may not; the text names each structural check that failed.
     """
-    outcomes = [run_check(connection, check) for check in checks() if check.is_structural]
-    failed = [outcome for outcome in outcomes if not outcome.passed]
+    failed = [outcome for outcome in _found(connection) if not outcome.passed]
     if failed:
         reasons = "; ".join(f"{each.check.table}: {each.sentence}" for each in failed)
         text = f"Nothing was published, the last published file stays. {reasons}."
@@ -145,6 +157,7 @@ def require_nothing_to_read_again(store: RawStore) -> None:
 def _unique_key(table: Table) -> Check:
     key = ", ".join(f'"{name}"' for name in table.key)
     nulls = " OR ".join(f'"{name}" IS NULL' for name in table.key)
+    rows = f"{table.layer.value}.{table.name}"
     return Check(
         table=table.name,
         name="key_is_unique",
@@ -152,11 +165,26 @@ def _unique_key(table: Table) -> Check:
         description=f"Each row has a key of its own ({', '.join(table.key)}).",
         query=f"""
             SELECT count(*) FROM (
-                SELECT 1 FROM {table.layer.value}.{table.name}
+                SELECT 1 FROM {rows} WHERE {_may_be_double(table, rows)}
                 GROUP BY {key} HAVING count(*) > 1 OR bool_or({nulls})
             )""",
         offences=f"Keys ({', '.join(table.key)}) that are null or there more than once",
     )
+
+
+def _may_be_double(table: Table, rows: str) -> str:
+    """Write what rows must be looked at: of a nested list, those whose positions can't all differ.
+
+    A set of 62 bits for each record takes a fifth of the time that a set of all pairs takes.
+    """
+    if table.key[1:] != ("position",):
+        return "TRUE"
+    parent = table.key[0]
+    return f"""
+        "{parent}" IS NULL OR "{parent}" IN (
+            SELECT "{parent}" FROM {rows} GROUP BY "{parent}"
+            HAVING bit_count(bit_or(1::BIGINT << (abs(position) % 62))) IS DISTINCT FROM count(*)
+        )"""
 
 
 def _completeness() -> list[Check]:
@@ -180,24 +208,23 @@ def _completeness() -> list[Check]:
 
 
 def _orphans(table: str, name: str, column: str, parent: str, *, is_structural: bool) -> Check:
-    key = TABLES[parent].key[0]
+    rows = TABLES[table]
+    has_deletions = "deleted_at" in rows.schema
+    names = [column, "deleted_at"] if has_deletions else [column]
     return Check(
         table=table,
         name=name,
         is_structural=is_structural,
         description=f"Each {column} is in {parent}.",
         query=f"""
-            SELECT count(*) FROM ({relation(TABLES[table])}) AS rows
-            WHERE rows."{column}" IS NOT NULL AND {_is_live(TABLES[table])} AND NOT EXISTS (
-                SELECT 1 FROM {TABLES[parent].layer.value}.{parent} AS parent
-                WHERE parent."{key}" = rows."{column}"
-            )""",
+            SELECT count(*) FROM (
+                SELECT "{column}" FROM ({relation(rows, names)})
+                WHERE "{column}" IS NOT NULL {"AND deleted_at IS NULL" if has_deletions else ""}
+            ) AS rows ANTI JOIN {TABLES[parent].layer.value}.{parent} AS parent
+                ON parent."{TABLES[parent].key[0]}" = rows."{column}"
+            """,
         offences=f"Rows with a {column} that is not in {parent}",
     )
-
-
-def _is_live(table: Table) -> str:
-    return "rows.deleted_at IS NULL" if "deleted_at" in table.schema else "TRUE"
 
 
 _REFERENCES: tuple[Check, ...] = (
@@ -240,8 +267,9 @@ _REFERENCES: tuple[Check, ...] = (
         description="Each live participant is in the list once, and nobody else.",
         query=f"""
             SELECT count(*) FROM (
-                SELECT participant_id FROM ({relation(TABLES["participants"])})
-                WHERE deleted_at IS NULL
+                SELECT participant_id FROM (
+                    {relation(TABLES["participants"], ["participant_id", "deleted_at"])}
+                ) WHERE deleted_at IS NULL
             ) AS live FULL JOIN marts.start_list USING (participant_id)
             WHERE live.participant_id IS NULL OR start_list.participant_id IS NULL""",
         offences="Participants who are missing from the list or should not be in it",

@@ -24,6 +24,7 @@ from ldt_pipeline.warehouse import answers, versions
 from ldt_pipeline.warehouse.answers import answers_by_column
 from ldt_pipeline.warehouse.changed import PUBLISHED, done, note_changed, owe, take, within
 from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.read import read_table, relation
 from ldt_pipeline.warehouse.versions import build_versions
 
@@ -65,6 +66,7 @@ def build_participant_versions(connection: duckdb.DuckDBPyConnection, questions:
     with transaction(connection):
         count = take(connection, "participant_versions", _PARTICIPANTS)
         if count != 0:
+            forget_outcomes(connection)
             build_versions(connection, questions, whose=within(count, "participant_id"))
             for follower in ("start_list_changes", PUBLISHED):
                 owe(connection, follower, _PARTICIPANTS, None if count is None else "whose")
@@ -159,6 +161,7 @@ def _replace(
     connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, whose: str
 ) -> None:
     names = ", ".join(f'"{column}"' for column in table(name).schema)
+    forget_outcomes(connection)
     connection.execute(f"DELETE FROM marts.{name} WHERE {whose}")
     with registered(connection, "mart_rows", rows):
         connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")

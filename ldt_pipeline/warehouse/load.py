@@ -31,6 +31,7 @@ from ldt_pipeline.tidy import (
 )
 from ldt_pipeline.warehouse.allocation_days import GROUPS, note_days
 from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.unclean import note_unclean, without_erased
 from ldt_pipeline.warehouse.upsert import upsert
 
@@ -323,6 +324,7 @@ def _tombstones(entity: str, raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _log(connection: duckdb.DuckDBPyConnection, manifests: list[Manifest]) -> None:
+    forget_outcomes(connection)
     origins = [(each, part) for each in manifests for part in each.origins]
     rows = pl.DataFrame(
         {

@@ -29,6 +29,7 @@ from ldt_pipeline.warehouse.entries import (
     build_start_list,
     build_start_list_changes,
 )
+from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.read import read_table
 
 _ENTRY_COLUMNS = (
@@ -175,6 +176,7 @@ def build_mart(sources: Sources, name: str) -> int:
         return frame
     names = ", ".join(f'"{column}"' for column in table(name).schema)
     with registered(connection, "mart_rows", frame), transaction(connection):
+        forget_outcomes(connection)
         connection.execute(f"DELETE FROM marts.{name}")
         connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")
     return frame.height

@@ -81,6 +81,8 @@ _OPS_TABLES = {
     # empty id stands for everybody (`changed.py`).
     "entry_states": "entity VARCHAR, id VARCHAR, state UBIGINT",
     "owed": "actor VARCHAR, entity VARCHAR, id VARCHAR",
+    # What checks found of what is stored now.
+    "outcomes": '"table" VARCHAR, name VARCHAR, offences BIGINT',
     "publications": (
         "published_at TIMESTAMP WITH TIME ZONE, content VARCHAR, extracts BIGINT, file VARCHAR, "
         "whole_at TIMESTAMP WITH TIME ZONE, whole_bytes BIGINT, erasures BIGINT"

@@ -1,0 +1,107 @@
+"""Checks find what is double or an orphan, and are run again after whatever is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ldt_pipeline.instants import now
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline.tidy import load_questions
+from ldt_pipeline.warehouse import checks as checking
+from ldt_pipeline.warehouse.books import compare, note_comparison
+from ldt_pipeline.warehouse.checks import Check, ChecksFailedError, checks, require_structure
+from ldt_pipeline.warehouse.load import load_pending
+from ldt_pipeline.warehouse.marts import BUILDERS, Sources, build_mart
+from ldt_pipeline.warehouse.outcomes import note_outcome, noted_outcomes
+from ldt_pipeline_tests.warehouse.histories import Extract, warehouse, write
+
+
+def check(table: str, name: str) -> Check:
+    return next(each for each in checks() if (each.table, each.name) == (table, name))
+
+
+positions = st.one_of(st.none(), st.integers(0, 3), st.sampled_from([61, 62, 63, 124, 1000]))
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["a", "b", None]), positions), max_size=12),
+    known=st.sets(st.sampled_from(["a", "b", "c"])),
+)
+def test_answers_that_are_double_or_orphans_are_counted(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, Any]], known: set[str]
+) -> None:
+    with warehouse(tmp_path_factory.mktemp("checks") / "w.duckdb") as connection:
+        for row in rows:
+            connection.execute(
+                "INSERT INTO tidy.participant_answers (participant_id, position) VALUES (?, ?)", row
+            )
+        for name in known:
+            connection.execute("INSERT INTO tidy.participants (participant_id) VALUES (?)", [name])
+        double = checking.run_check(connection, check("participant_answers", "key_is_unique"))
+        orphans = checking.run_check(connection, check("participant_answers", "participant_exists"))
+    counts = Counter(rows)
+    assert double.offences == sum(count > 1 or None in pair for pair, count in counts.items())
+    assert orphans.offences == sum(row[0] is not None and row[0] not in known for row in rows)
+
+
+KEY = ("participants", "key_is_unique")
+
+
+def note(connection: duckdb.DuckDBPyConnection) -> None:
+    note_outcome(connection, table=KEY[0], name=KEY[1], offences=7)
+    assert noted_outcomes(connection) == {KEY: 7}
+
+
+def test_what_was_found_counts_until_something_is_written(tmp_path: Path) -> None:
+    store = RawStore(str(tmp_path / "raw"))
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        note(connection)
+        with pytest.raises(ChecksFailedError, match="more than once: 7"):
+            require_structure(connection)
+
+        write(store, [Extract("participants", "2025-01", ('{"id": "a", "eventId": "e1"}',))])
+        load_pending(connection, store)
+        assert noted_outcomes(connection) == {}
+
+        note(connection)
+        found = compare(
+            connection,
+            feed="participants",
+            entity="participants",
+            api_total=1,
+            created_before=None,
+            compared_at=now(),
+        )
+        note_comparison(connection, found)
+        assert noted_outcomes(connection) == {}
+
+        sources = Sources(
+            connection=connection, questions=load_questions(None), configured_event_ids=()
+        )
+        for name in BUILDERS:
+            note(connection)
+            build_mart(sources, name)
+            assert noted_outcomes(connection) == {}, name
+
+
+def test_the_second_check_of_the_same_rows_reads_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        structural = [each for each in checks() if each.is_structural]
+        for each in structural:
+            note_outcome(connection, table=each.table, name=each.name, offences=0)
+        monkeypatch.setattr(checking, "run_check", None)
+        require_structure(connection)
