@@ -10,7 +10,7 @@ from ldt_pipeline.defs.warehouse_assets import PEOPLES_MARTS, QUALITY_MARTS, WAR
 from ldt_pipeline.tables import TABLES, Layer
 from ldt_pipeline.warehouse.checks import API_TOTALS, Check, checks, run_check
 from ldt_pipeline.warehouse.connection import open_warehouse
-from ldt_pipeline.warehouse.outcomes import note_outcome
+from ldt_pipeline.warehouse.outcomes import note_outcomes
 
 _TIDY_NAMES = [each.name for each in TABLES.values() if each.layer is Layer.TIDY]
 _MART_NAMES = [each.name for each in PEOPLES_MARTS]
@@ -33,13 +33,13 @@ def stage_checks(
         context: dg.AssetCheckExecutionContext, storage: Storage
     ) -> Iterator[dg.AssetCheckResult]:
         with open_warehouse(storage.settings.warehouse_path) as connection:
+            found: dict[tuple[str, str], int] = {}
             for key in context.selected_asset_check_keys:
                 check = by_key[(key.asset_key.to_user_string(), key.name)]
                 outcome = run_check(connection, check)
-                note_outcome(
-                    connection, table=check.table, name=check.name, offences=outcome.offences
-                )
+                found[check.table, check.name] = outcome.offences
                 yield check_result(outcome)
+            note_outcomes(connection, found)
 
     return run
 

@@ -9,8 +9,9 @@ at a lock file of our own. Its holder may die: the kernel then releases it.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -18,13 +19,16 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from ldt_pipeline.private_files import PRIVATE_FILE, keep_private, make_private
-from ldt_pipeline.warehouse.schema import create_or_check
+from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
 from ldt_pipeline.warehouse.swap import identity
 
 _logger = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 3600.0
 
+
+_kept_open: dict[Path, int] = {}
+"""Which warehouses are kept open, and by which thread."""
 
 _DAMAGE = (
     "Corrupt database file",
@@ -57,6 +61,24 @@ def open_warehouse(
     """
     with warehouse_lock(path, wait_seconds=wait_seconds), opened(path) as connection:
         yield connection
+
+
+@contextmanager
+def kept_open(path: Path) -> Generator[None]:
+    """Keep the warehouse open, and from other processes, between this thread's uses of it.
+
+    Opening it costs as much as a small step of a run. The file must not be replaced within: DuckDB
+    would go on giving the old one. A warehouse that can't be used is left to whoever opens it.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(warehouse_lock(path))
+        with suppress(OutdatedWarehouseError, DamagedWarehouseError):
+            stack.enter_context(opened(path))
+        _kept_open[path] = threading.get_ident()
+        try:
+            yield
+        finally:
+            del _kept_open[path]
 
 
 @contextmanager
@@ -110,6 +132,9 @@ def warehouse_lock(path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> Genera
     Raises:
         WarehouseBusyError: Another process kept it for longer than `wait_seconds`.
     """
+    if _kept_open.get(path) == threading.get_ident():
+        yield
+        return
     # DuckDB makes the file and its log for everybody, as far as the mask lets it.
     keep_private()
     make_private(path.parent)

@@ -6,18 +6,29 @@ once after the last that was written, although both Dagster's checks and the pub
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
+import polars as pl
 
-from ldt_pipeline.warehouse.connection import transaction
+from ldt_pipeline.warehouse.connection import registered, transaction
 
 
-def note_outcome(
-    connection: duckdb.DuckDBPyConnection, *, table: str, name: str, offences: int
+def note_outcomes(
+    connection: duckdb.DuckDBPyConnection, found: Mapping[tuple[str, str], int]
 ) -> None:
-    """Keep what a check of a table found."""
-    with transaction(connection):
-        connection.execute('DELETE FROM ops.outcomes WHERE "table" = ? AND name = ?', [table, name])
-        connection.execute("INSERT INTO ops.outcomes VALUES (?, ?, ?)", [table, name, offences])
+    """Keep the offences that checks found, by table and name of the check."""
+    rows = pl.DataFrame(
+        [(*check, offences) for check, offences in found.items()],
+        schema={"table": pl.String(), "name": pl.String(), "offences": pl.Int64()},
+        orient="row",
+    )
+    with registered(connection, "found_outcomes", rows), transaction(connection):
+        connection.execute(
+            "DELETE FROM ops.outcomes AS known USING found_outcomes AS found "
+            'WHERE known."table" = found."table" AND known.name = found.name'
+        )
+        connection.execute("INSERT INTO ops.outcomes SELECT * FROM found_outcomes")
 
 
 def noted_outcomes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:

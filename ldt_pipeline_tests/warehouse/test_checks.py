@@ -19,7 +19,7 @@ from ldt_pipeline.warehouse.books import compare, note_comparison
 from ldt_pipeline.warehouse.checks import Check, ChecksFailedError, checks, require_structure
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import BUILDERS, Sources, build_mart
-from ldt_pipeline.warehouse.outcomes import note_outcome, noted_outcomes
+from ldt_pipeline.warehouse.outcomes import note_outcomes, noted_outcomes
 from ldt_pipeline_tests.warehouse.histories import Extract, warehouse, write
 
 
@@ -60,7 +60,7 @@ KEY = ("participants", "key_is_unique")
 
 
 def note(connection: duckdb.DuckDBPyConnection) -> None:
-    note_outcome(connection, table=KEY[0], name=KEY[1], offences=7)
+    note_outcomes(connection, {KEY: 7})
     assert noted_outcomes(connection) == {KEY: 7}
 
 
@@ -101,7 +101,6 @@ def test_the_second_check_of_the_same_rows_reads_none(
 ) -> None:
     with warehouse(tmp_path / "w.duckdb") as connection:
         structural = [each for each in checks() if each.is_structural]
-        for each in structural:
-            note_outcome(connection, table=each.table, name=each.name, offences=0)
+        note_outcomes(connection, {(each.table, each.name): 0 for each in structural})
         monkeypatch.setattr(checking, "run_check", None)
         require_structure(connection)
