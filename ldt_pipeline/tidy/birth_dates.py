@@ -7,7 +7,7 @@ What belongs here: reading a text as a date of birth. What doesn't: instants fro
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Final, overload
+from typing import Final
 
 import polars as pl
 
@@ -23,6 +23,7 @@ _MONTHS: Final = {
     for length in range(3, len(name) + 1)
 }
 
+_PLAIN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _ISO: Final = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*)?$"
 _COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})$"
 _DAY_FIRST: Final = r"^(\d{1,2}) ?[-/. ] ?(\d{1,2}) ?[-/. ] ?(\d{4})$"
@@ -32,11 +33,7 @@ _DAY_FIRST_NAMED: Final = (
 _MONTH_NAMED_FIRST: Final = r"^([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$"
 
 
-@overload
-def parse_birth_date(text: pl.Expr) -> pl.Expr: ...
-@overload
-def parse_birth_date(text: pl.Series) -> pl.Series: ...
-def parse_birth_date(text: pl.Expr | pl.Series) -> pl.Expr | pl.Series:
+def parse_birth_date(text: pl.Series) -> pl.Series:
     """Read texts as dates of birth.
 
     Read are ISO dates and date-times (whose date counts), days before months in numbers, as in the
@@ -46,14 +43,22 @@ def parse_birth_date(text: pl.Expr | pl.Series) -> pl.Expr | pl.Series:
         Dates, null for what is none, for days that don't exist, and for those before 1900 or in
         the future.
     """
-    if isinstance(text, pl.Series):
-        return (
-            text.to_frame("text").select(_birth_date(pl.col("text"))).to_series().alias(text.name)
-        )
-    return _birth_date(text)
+    # Nearly all are written like this, and are read in a tenth of the time of all the patterns.
+    is_plain = text.str.contains(_PLAIN).fill_null(value=False)
+    plain = text.set(~is_plain, None).str.to_date("%Y-%m-%d", strict=False)
+    others = text.set(is_plain, None).drop_nulls().unique().to_frame("text")
+    read = others.with_columns(_date_in_any_form(pl.col("text")).alias("read"))
+    joined = pl.DataFrame({"text": text, "plain": plain}).join(
+        read, on="text", how="left", maintain_order="left"
+    )
+    either = pl.coalesce("plain", "read")
+    today = datetime.now(UTC).date()
+    return joined.select(
+        pl.when(either.is_between(EARLIEST, today)).then(either).alias(text.name)
+    ).to_series()
 
 
-def _birth_date(text: pl.Expr) -> pl.Expr:
+def _date_in_any_form(text: pl.Expr) -> pl.Expr:
     clean = text.str.strip_chars().str.to_lowercase().str.replace_all(r"\s+", " ")
     candidates = [
         _date(clean, _ISO, year=1, month=2, day=3),
@@ -62,9 +67,7 @@ def _birth_date(text: pl.Expr) -> pl.Expr:
         _date(clean, _DAY_FIRST_NAMED, year=3, month=2, day=1),
         _date(clean, _MONTH_NAMED_FIRST, year=3, month=1, day=2),
     ]
-    read = pl.coalesce(candidates)
-    today = datetime.now(UTC).date()
-    return pl.when(read.is_between(EARLIEST, today)).then(read)
+    return pl.coalesce(candidates)
 
 
 def _date(text: pl.Expr, pattern: str, *, year: int, month: int, day: int) -> pl.Expr:

@@ -200,8 +200,13 @@ def test_dates_of_birth() -> None:
     assert dict(zip(BIRTHDAYS, read_.to_list(), strict=True)) == BIRTHDAYS
     assert read_.dtype == pl.Date
     assert read_.name == "born"
-    frame = series.to_frame().select(parse_birth_date(pl.col("born")))
-    assert frame["born"].to_list() == read_.to_list()
+
+
+def test_many_dates_of_birth_are_read_as_one_by_one() -> None:
+    texts = [*BIRTHDAYS, None, *reversed(BIRTHDAYS), "1990-03-07", "1990-02-30", "1990-13-01"]
+    together = parse_birth_date(pl.Series(texts, dtype=pl.String)).to_list()
+    alone = [parse_birth_date(pl.Series([each], dtype=pl.String)).item() for each in texts]
+    assert together == alone
 
 
 def test_no_date_of_birth_is_in_the_future() -> None:
