@@ -70,15 +70,11 @@ def owe(connection: duckdb.DuckDBPyConnection, actor: str, entity: str, ids: str
     if ids is None:
         connection.execute(f"DELETE FROM ops.owed WHERE {owed}")
         connection.execute(f"INSERT INTO ops.owed VALUES ('{actor}', '{entity}', NULL)")
-        return
-    connection.execute(
-        f"""
-        INSERT INTO ops.owed SELECT '{actor}', '{entity}', id FROM {ids}
-        WHERE NOT EXISTS (
-            SELECT 1 FROM ops.owed WHERE {owed} AND (owed.id IS NULL OR owed.id = {ids}.id)
+    elif not connection.execute(f"SELECT 1 FROM ops.owed WHERE {owed} AND id IS NULL").fetchall():
+        connection.execute(
+            f"INSERT INTO ops.owed SELECT '{actor}', '{entity}', id FROM {ids} "
+            f"ANTI JOIN (SELECT id FROM ops.owed WHERE {owed}) AS known USING (id)"
         )
-        """
-    )
 
 
 def take(connection: duckdb.DuckDBPyConnection, actor: str, entity: str) -> int | None:
