@@ -13,15 +13,18 @@ from __future__ import annotations
 
 from ldt_pipeline.marts.allocations import partner_allocations
 from ldt_pipeline.marts.applying import application_funnel, registrations_by_day
-from ldt_pipeline.marts.calendar import events, races
+from ldt_pipeline.marts.calendar import descriptions, events, races
 from ldt_pipeline.marts.issues import data_issues
+from ldt_pipeline.marts.starter_issues import STARTER_COLUMNS
 from ldt_pipeline.marts.starters import start_list
 from ldt_pipeline.marts.versions import compared_columns, differences, start_list_changes
 
 __all__ = [
+    "STARTER_COLUMNS",
     "application_funnel",
     "compared_columns",
     "data_issues",
+    "descriptions",
     "differences",
     "events",
     "partner_allocations",

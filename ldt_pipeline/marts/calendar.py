@@ -6,7 +6,7 @@ how much hangs off each. What doesn't: the people in them (`starters.py`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
@@ -19,6 +19,7 @@ _ENTRY_TEXTS = ("event_id", "event_name", "race_id", "race_name", "discipline_la
 
 def events(
     *,
+    described: Sequence[pl.DataFrame],
     participants: pl.DataFrame,
     applications: pl.DataFrame,
     reserved_entry_groups: pl.DataFrame,
@@ -28,6 +29,7 @@ def events(
     """Give every event that anything names, be it a deleted entry or the settings.
 
     Args:
+        described: `descriptions` of both tables.
         participants: The tidy table.
         applications: The tidy table.
         reserved_entry_groups: The tidy table.
@@ -37,17 +39,16 @@ def events(
     Returns:
         The `events` table, by event.
     """
-    sources = _sources(participants=participants, applications=applications)
     configured = sorted({each.strip() for each in configured_event_ids} - {""})
     named = pl.concat(
         [
-            *(source.select("event_id") for source in sources),
+            *(source.select("event_id") for source in described),
             reserved_entry_groups.select(trimmed("event_id")),
             tickets.select(trimmed("event_id")),
             pl.DataFrame({"event_id": configured}, schema={"event_id": pl.String()}),
         ]
     )
-    known_races = races(participants=participants, applications=applications)
+    known_races = _named_races(described)
     race_days = known_races.group_by("event_id").agg(
         pl.col("race_start_at").min().alias("first_race_start_at"),
         pl.col("race_start_at").max().alias("last_race_start_at"),
@@ -55,7 +56,7 @@ def events(
     )
     frame = named.unique().drop_nulls().sort("event_id")
     for part in (
-        newest_values(sources=sources, subject="event_id", attributes=["event_name"]),
+        newest_values(sources=described, subject="event_id", attributes=["event_name"]),
         race_days,
         _count(participants, by="event_id", name="participants"),
         _count(applications, by="event_id", name="applications"),
@@ -67,23 +68,26 @@ def events(
     return table("events").conform(frame.with_columns(pl.col(counts).fill_null(0)))
 
 
-def races(*, participants: pl.DataFrame, applications: pl.DataFrame) -> pl.DataFrame:
+def races(
+    *,
+    described: Sequence[pl.DataFrame],
+    participants: pl.DataFrame,
+    applications: pl.DataFrame,
+) -> pl.DataFrame:
     """Give every race that an entry or an application names.
 
     Args:
+        described: `descriptions` of both tables.
         participants: The tidy table.
         applications: The tidy table.
 
     Returns:
         The `races` table, by race.
     """
-    sources = _sources(participants=participants, applications=applications)
-    event_names = newest_values(sources=sources, subject="event_id", attributes=["event_name"])
-    frame = newest_values(
-        sources=sources,
-        subject="race_id",
-        attributes=["race_name", "event_id", "race_start_at", "discipline_label"],
-    ).join(event_names, on="event_id", how="left", validate="m:1", maintain_order="left")
+    event_names = newest_values(sources=described, subject="event_id", attributes=["event_name"])
+    frame = _named_races(described).join(
+        event_names, on="event_id", how="left", validate="m:1", maintain_order="left"
+    )
     bibs = live(participants).filter(trimmed("bib_number").is_not_null())
     for part in (
         _count(participants, by="race_id", name="participants"),
@@ -95,8 +99,26 @@ def races(*, participants: pl.DataFrame, applications: pl.DataFrame) -> pl.DataF
     return table("races").conform(frame.with_columns(pl.col(counts).fill_null(0)))
 
 
-def _sources(*, participants: pl.DataFrame, applications: pl.DataFrame) -> list[pl.DataFrame]:
-    """Give the entries that can describe an event or a race, the most trusted first."""
+def _named_races(described: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return newest_values(
+        sources=described,
+        subject="race_id",
+        attributes=["race_name", "event_id", "race_start_at", "discipline_label"],
+    )
+
+
+def descriptions(*, participants: pl.DataFrame, applications: pl.DataFrame) -> list[pl.DataFrame]:
+    """Give the ways in which entries describe events and races, the most trusted entries first.
+
+    Args:
+        participants: The tidy table.
+        applications: The tidy table.
+
+    Returns:
+        Frames of which each has `event_id, event_name, race_id, race_name, discipline_label,
+        race_start_at`, one row per distinct way, and of the newest entry that describes it so
+        `updated_at` and `entry_id`.
+    """
     parts = [
         (live(participants), "participant_id"),
         (live(applications), "application_id"),

@@ -42,7 +42,7 @@ def data_issues(
     is over: it comes again under the same id, and what was wrong last year is not wrong with this one.
 
     Args:
-        start_list: The mart.
+        start_list: The mart, or `STARTER_COLUMNS` of it.
         partner_allocations: The mart.
         participants: The tidy table.
         reserved_entry_groups: The tidy table.

@@ -17,6 +17,13 @@ from ldt_pipeline.race_calendar import AFTER_START
 NEAR = timedelta(days=14)
 """How long before a race a missing detail becomes urgent."""
 
+STARTER_COLUMNS = (
+    *("participant_id", "event_id", "race_id", "race_start_at", "bib_number", "wave"),
+    *("first_name", "last_name", "date_of_birth", "age_on_race_day"),
+    *("emergency_contact_name", "emergency_contact_phone", "is_redacted"),
+)
+"""The columns of the start list in which issues are looked for."""
+
 _IDS_SHOWN = 5
 
 

@@ -18,6 +18,7 @@ from ldt_pipeline import marts
 from ldt_pipeline.allocations.changes_table import allocation_changes
 from ldt_pipeline.erasing.ledger import receipts
 from ldt_pipeline.instants import now
+from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions
 from ldt_pipeline.warehouse import books
@@ -90,6 +91,11 @@ class Sources:
         """The columns of `applications` that marts use."""
         return read_table(self.connection, "applications", _APPLICATION_COLUMNS)
 
+    @cached_property
+    def described(self) -> list[pl.DataFrame]:
+        """How entries describe events and races."""
+        return marts.descriptions(participants=self.participants, applications=self.applications)
+
     def read(self, name: str) -> pl.DataFrame:
         """Give any other table of the registry."""
         return read_table(self.connection, name)
@@ -97,6 +103,7 @@ class Sources:
 
 def _events(sources: Sources) -> pl.DataFrame:
     return marts.events(
+        described=sources.described,
         participants=sources.participants,
         applications=sources.applications,
         reserved_entry_groups=sources.read("reserved_entry_groups"),
@@ -106,7 +113,11 @@ def _events(sources: Sources) -> pl.DataFrame:
 
 
 def _races(sources: Sources) -> pl.DataFrame:
-    return marts.races(participants=sources.participants, applications=sources.applications)
+    return marts.races(
+        described=sources.described,
+        participants=sources.participants,
+        applications=sources.applications,
+    )
 
 
 def _partner_allocations(sources: Sources) -> pl.DataFrame:
@@ -119,13 +130,18 @@ def _partner_allocations(sources: Sources) -> pl.DataFrame:
 
 
 def _data_issues(sources: Sources) -> pl.DataFrame:
+    at = now()
+    # Years of races lie behind: only those that somebody can still mend are read.
+    is_ahead = f"race_start_at IS NULL OR race_start_at >= '{at - AFTER_START}'::TIMESTAMPTZ"
     return marts.data_issues(
-        start_list=sources.read("start_list"),
+        start_list=read_table(
+            sources.connection, "start_list", marts.STARTER_COLUMNS, where=is_ahead
+        ),
         partner_allocations=sources.read("partner_allocations"),
         participants=sources.participants,
         reserved_entry_groups=sources.read("reserved_entry_groups"),
         unmapped_questions=unmapped(sources.connection, sources.questions),
-        now=now(),
+        now=at,
         minimum_ages=sources.minimum_ages,
     )
 

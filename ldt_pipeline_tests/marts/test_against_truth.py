@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from ldt_pipeline import tidy
-from ldt_pipeline.marts import events, partner_allocations, races, start_list
+from ldt_pipeline.marts import descriptions, events, partner_allocations, races, start_list
 from ldt_pipeline.tables.types import UTC_TIMESTAMP
 from ldt_pipeline_tests.marts.frames import NOW
 from ldt_pipeline_tests.other_api import (
@@ -114,7 +114,9 @@ def test_marts_equal_the_truth(shape: str) -> None:
             assert row["reserved_entry_group_id"] == expected["group_id"]
             assert row["entry_route"] == "reserved_entry"
 
+    described = descriptions(participants=participants, applications=applications)
     made_events = events(
+        described=described,
         participants=participants,
         applications=applications,
         reserved_entry_groups=groups,
@@ -134,5 +136,5 @@ def test_marts_equal_the_truth(shape: str) -> None:
     ] == truth
     assert made_events["event_id"].to_list()[-1] == "9000001"
     assert made_events["tickets"].sum() == tickets.height
-    made_races = races(participants=participants, applications=applications)
+    made_races = races(described=described, participants=participants, applications=applications)
     assert made_races["participants"].sum() == listed.height

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ldt_pipeline.marts import events, races
+from ldt_pipeline.marts import descriptions, events, races
 from ldt_pipeline_tests.marts.frames import GONE, instants, rows
 
 MORNING, NOON = (datetime(2026, 4, 26, hour, tzinfo=UTC) for hour in (9, 12))
@@ -23,10 +23,11 @@ def application(application_id: str, **columns: Any) -> dict[str, Any]:
 
 
 def raced(*entries: dict[str, Any], applications: list[dict[str, Any]] | None = None) -> Any:
-    return races(
-        participants=rows("participants", *entries),
-        applications=rows("applications", *(applications or [])),
-    ).to_dicts()
+    sources = {
+        "participants": rows("participants", *entries),
+        "applications": rows("applications", *(applications or [])),
+    }
+    return races(described=descriptions(**sources), **sources).to_dicts()
 
 
 def gathered(
@@ -36,9 +37,13 @@ def gathered(
     tickets: pl.DataFrame | None = None,
     configured: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
+    sources = {
+        "participants": rows("participants", *entries),
+        "applications": rows("applications", *(applications or [])),
+    }
     return events(
-        participants=rows("participants", *entries),
-        applications=rows("applications", *(applications or [])),
+        described=descriptions(**sources),
+        **sources,
         reserved_entry_groups=rows("reserved_entry_groups") if groups is None else groups,
         tickets=rows("tickets") if tickets is None else tickets,
         configured_event_ids=configured,

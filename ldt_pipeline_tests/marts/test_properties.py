@@ -9,7 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from ldt_pipeline.marts import data_issues, events, partner_allocations, races, start_list
+from ldt_pipeline.marts import (
+    data_issues,
+    descriptions,
+    events,
+    partner_allocations,
+    races,
+    start_list,
+)
 from ldt_pipeline.tables import table
 from ldt_pipeline_tests.marts.frames import (
     NOW,
@@ -46,8 +53,10 @@ def build(frames: Frames) -> Frames:
         return {name: frames[name] for name in names}
 
     made: dict[str, Any] = {}
-    made["races"] = races(**only("participants", "applications"))
+    described = descriptions(**only("participants", "applications"))
+    made["races"] = races(described=described, **only("participants", "applications"))
     made["events"] = events(
+        described=described,
         **only("participants", "applications", "reserved_entry_groups"),
         tickets=rows("tickets"),
         configured_event_ids=["e2", "e7"],
