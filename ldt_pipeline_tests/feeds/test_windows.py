@@ -81,6 +81,42 @@ def test_a_spike_does_not_split(tmp_path: Path) -> None:
         assert len(api.requests) < 60
 
 
+@pytest.mark.parametrize("before_rush", [timedelta(hours=1), timedelta(days=4 * 365)])
+def test_a_list_that_is_uneven_in_time_is_cut_where_its_records_lie(
+    before_rush: timedelta, tmp_path: Path
+) -> None:
+    """A few entries in years, then many in minutes, some of them in one millisecond."""
+    dataset = records(200, step_seconds=1)
+    newest = datetime(2025, 6, 1, tzinfo=UTC)
+    for number in range(10):
+        at = newest - before_rush - timedelta(days=number)
+        dataset.put("participants", record(f"early{number}", at))
+    for number in range(50):
+        dataset.put("participants", record(f"spike{number}", newest - timedelta(seconds=77)))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert fetched.walks > 10
+        assert len(api.requests) < 150
+
+
+def test_a_total_that_is_out_of_all_reason_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much there is only decides how finely is cut; what is read is proved by itself."""
+    dataset = records(60)
+    true = changes.first_record
+    monkeypatch.setattr(
+        changes, "first_record", lambda *args: (true(*args)[0], 10**9, true(*args)[2])
+    )
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert len(api.requests) < 1_500
+
+
 @pytest.mark.parametrize("future", [timedelta(hours=2), timedelta(days=40_000)])
 def test_a_record_from_the_future_hides_nothing(future: timedelta, tmp_path: Path) -> None:
     """Somebody's clock was wrong once; what changes after that still lies in the past."""
@@ -105,7 +141,7 @@ def test_a_record_from_the_future_hides_nothing(future: timedelta, tmp_path: Pat
 def test_a_load_that_was_interrupted_goes_on(newest: datetime | None, tmp_path: Path) -> None:
     """Windows that were proved are not read again, but for what moved since."""
     dataset = records(200, newest=newest or datetime.now(UTC))
-    limit = 40
+    limit = 12
 
     def fail_at_last(method: str, path: str, query: Mapping[str, str]) -> None:
         if len(api.requests) > limit:
