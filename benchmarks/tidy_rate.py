@@ -165,9 +165,9 @@ def orjson_reading(records: Sequence[bytes], schema: pl.Schema) -> dict[str, Cal
     if importlib.util.find_spec("orjson") is None:
         print("orjson is not installed, and is left out: `.venv/bin/python -m pip install orjson`.")
         return {}
-    loads = importlib.import_module("orjson").loads
+    loads: Callable[[bytes], Any] = importlib.import_module("orjson").loads
     return {
-        "orjson, bare decode to dicts": lambda: [loads(record) for record in records] and None,
+        "orjson, bare decode to dicts": lambda: sum(loads(each) is not None for each in records),
         "orjson, then pl.DataFrame": lambda: pl.DataFrame(
             [loads(record) for record in records], schema=schema, strict=False
         ),
