@@ -178,13 +178,8 @@ def fetch_everything(
     after = None
     if oldest and oldest.updated_at and total and total > _WINDOW_RECORDS_MOST:
         after = newest_change(client, _request(feed))
-        reader.read_windows(
-            [Window(before=after)],
-            oldest=oldest.updated_at,
-            end=after,
-            total=total,
-            known=known,
-        )
+        windows = [Window(before=after)]
+        reader.read_windows(windows, oldest=oldest.updated_at, end=after, total=total, known=known)
     reader.read_tail(after, known, position(store, feed), read_at=read_at)
     return reader.fetched, reader.identities
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from ldt_pipeline.api.errors import ServerError
+from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, walk
+from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds import changes
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_months
@@ -99,6 +102,40 @@ def test_a_list_that_is_uneven_in_time_is_cut_where_its_records_lie(
         assert_holds(store, dataset)
         assert fetched.walks > 10
         assert len(api.requests) < 150
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 64])
+def test_pieces_are_the_window(count: int) -> None:
+    """Whatever is guessed of where records lie, nothing lies between two pieces."""
+    start, end = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, 0, 0, 3, tzinfo=UTC)
+    for window in (Window(after=start, before=end), Window(before=end)):
+        for oldest in (
+            start - timedelta(days=1),
+            start,
+            start + MILLISECOND,
+            end,
+            end + MILLISECOND,
+        ):
+            pieces = window.pieces(count, oldest=oldest)
+            assert (pieces[0].after, pieces[-1].before) == (window.after, window.before)
+            for before, after in pairwise(pieces):
+                assert before.before == after.after
+                assert before.before is not None
+    assert Window(after=start).pieces(count, oldest=start) == [Window(after=start)]
+
+
+def test_a_list_that_is_too_long_for_one_walk_says_so_before_it_gives_anything() -> None:
+    dataset = records(60)
+    request = ListRequest(operation=PARTICIPANTS.operation)
+    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
+        pages = walk(client, request, Proof(), records_most=59)
+        with pytest.raises(LongListError) as raised:
+            next(pages)
+        assert raised.value.total == 60
+        assert raised.value.oldest == min(
+            each["updatedAt"] for each in dataset.live("participants")
+        )
+        assert sum(map(len, walk(client, request, Proof(), records_most=60))) == 60
 
 
 def test_a_total_that_is_out_of_all_reason_is_not_believed(
