@@ -25,12 +25,16 @@ class MonthWriter:
         self._extracted_at = extracted_at
         self._source = source
         self._writers: dict[str, ExtractWriter] = {}
+        self._latest: ExtractWriter | None = None
 
     def append(self, record: Record) -> None:
         """Add a record."""
         month = month_of(record.updated_at or self._extracted_at)
         if month not in self._writers:
-            self._writers[month] = self._store.writer(
+            # Lists come in the order of change: where a month begins, the one before has ended.
+            if self._latest is not None:
+                self._latest.rest()
+            self._latest = self._writers[month] = self._store.writer(
                 feed=self._feed.name,
                 partition_key=self._feed.partition_key,
                 partition=month,

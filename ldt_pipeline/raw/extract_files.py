@@ -73,9 +73,7 @@ class ExtractWriter:
         if isinstance(folder, Path):
             self._held.callback(os.close, hold(self._file.fileno()))
         self._hashing = HashingFile(self._file)
-        self._stream = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).stream_writer(
-            cast("BinaryIO", self._hashing), closefd=False
-        )
+        self._stream: zstandard.ZstdCompressionWriter | None = self._begin_frame()
         self._lines: list[bytes] = []
         self._waiting = 0
         self._records = 0
@@ -108,8 +106,7 @@ class ExtractWriter:
 
     def finish_data(self, parts: tuple[Part, ...] = ()) -> Manifest:
         """Put the file in its place, without its manifest; gives what that is to say."""
-        self._write_lines()
-        self._stream.close()
+        self.rest()
         self._files.close()
         return msgspec.structs.replace(
             self._manifest,
@@ -121,8 +118,22 @@ class ExtractWriter:
             parts=parts or self._manifest.parts,
         )
 
+    def rest(self) -> None:
+        """Give back what compressing takes, more than a megabyte, until the next record comes."""
+        self._write_lines()
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
+
+    def _begin_frame(self) -> zstandard.ZstdCompressionWriter:
+        # A file may hold several: they are read as one.
+        return zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).stream_writer(
+            cast("BinaryIO", self._hashing), closefd=False
+        )
+
     def _write_lines(self) -> None:
         if self._lines:
+            self._stream = self._stream or self._begin_frame()
             self._stream.write(b"\n".join((*self._lines, b"")))
         self._lines.clear()
         self._waiting = 0

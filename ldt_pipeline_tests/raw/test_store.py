@@ -71,6 +71,24 @@ def test_records_that_fill_more_than_is_compressed_at_once(store: RawStore) -> N
     assert [each for batch in store.read(manifest, batch_records=100) for each in batch] == records
 
 
+def test_an_extract_that_rested(store: RawStore) -> None:
+    """What compressing takes was given back, and more came after all."""
+    writer = store.writer(
+        feed="participants",
+        partition_key="updated_in",
+        partition="2026-11",
+        extracted_at=NOW,
+        source={},
+    )
+    writer.rest()
+    for number in (1, 2):
+        writer.append(b'{"id":%d}' % number)
+        writer.rest()
+        writer.rest()
+    writer.append(b'{"id":3}')
+    assert read(store, writer.commit()) == [b'{"id":1}', b'{"id":2}', b'{"id":3}']
+
+
 def test_an_abandoned_extract_leaves_nothing_that_counts(store: RawStore) -> None:
     writer = store.writer(
         feed="partners", partition_key="updated_in", partition="x", extracted_at=NOW, source={}
