@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser dev lint format types check docs site notebooks bench bench-incremental bench-peers bench-faults lock clean
+.PHONY: help setup demo test test-browser dev lint format types check docs site notebooks bench bench-memory bench-fetch bench-tidy bench-publish bench-incremental bench-peers bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -65,6 +65,18 @@ notebooks: setup ## Run the notebooks on LDT_DATA_DIR, and make pages of them in
 
 bench: setup ## Measure a first load of 100,000 participants
 	$(BIN)/python -m benchmarks.first_load
+
+bench-memory: setup ## Measure peak memory and seconds of first loads, by size
+	$(BIN)/python -m benchmarks.first_load $(or $(MEMORY),--participants 1000 10000 100000)
+
+bench-fetch: setup ## Measure pages a second, beside what the line and the server allow
+	$(BIN)/python -m benchmarks.fetch $(FETCH)
+
+bench-tidy: setup ## Measure how fast records become frames, beside other tools
+	$(BIN)/python -m benchmarks.tidy_rate $(TIDY)
+
+bench-publish: setup ## Measure publishing by its parts, while somebody reads
+	$(BIN)/python -m benchmarks.publish $(PUBLISH)
 
 bench-incremental: setup ## Measure syncs of few changes in a large account
 	$(BIN)/python -m benchmarks.incremental $(INCREMENTAL)

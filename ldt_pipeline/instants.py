@@ -27,11 +27,11 @@ def parse_instant(value: object) -> dt.datetime | None:
 
     Gives None for anything else.
     """
-    if isinstance(value, bool):
-        return None
     try:
         if isinstance(value, str) and value.endswith("Z"):  # as the API writes them: no detours
             return dt.datetime.fromisoformat(value)
+        if isinstance(value, bool):
+            return None
         if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
             value = float(value)
         if isinstance(value, int | float):

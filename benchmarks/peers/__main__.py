@@ -1,12 +1,12 @@
 """A first load by dlt and by `ldt sync`: the same server, the same people, taking turns.
 
-    make bench-peers                                  100,000 participants at 0 ms
-    make bench-peers PEERS="--latency-ms 100"         the same, 100 ms a request
+    make bench-peers                                         100,000 participants at 0 ms
+    make bench-peers PEERS="--latency-ms 100 --walkers 8"    the same, 100 ms a request, 8 at once
 
 The server is our sandbox, without applications and with few partners, as dlt is asked for the
-participants alone: it gets typed columns and child tables. `ldt sync` reads every list, proves each
-complete, checks, builds all marts and publishes. dlt is installed from a pinned, hashed lock into
-`.venv-peers`.
+participants alone, by as many walkers as ours: it gets typed columns and child tables. `ldt sync`
+reads every list, proves each complete, checks, builds all marts and publishes. dlt is installed from
+a pinned, hashed lock into `.venv-peers`.
 """
 
 from __future__ import annotations

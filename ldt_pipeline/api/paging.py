@@ -116,6 +116,15 @@ class LongOpenListError(Exception):
     """A list that is open at its end holds more than a page: it has to be closed first."""
 
 
+class LongListError(Exception):
+    """A list holds more records than were wanted of one walk: `total`, the first changed at `oldest`."""
+
+    def __init__(self, total: int, oldest: dt.datetime | None) -> None:
+        super().__init__(f"{total} records are too many for one walk.")
+        self.total = total
+        self.oldest = oldest
+
+
 def walk(
     client: Client,
     request: ListRequest,
@@ -123,6 +132,7 @@ def walk(
     *,
     attempts: int = ATTEMPTS,
     is_open: bool = False,
+    records_most: int | None = None,
 ) -> Iterator[list[Record]]:
     """Read a list whole: gives its records page by page, each version once.
 
@@ -136,22 +146,25 @@ def walk(
         attempts: How many walks may be made.
         is_open: The list may grow at its end. On its second page that spoils the proof: where one
             record goes, the next page may begin one too late, and one that arrives keeps the count.
+        records_most: How many records the first page may say that there are.
 
     Raises:
+        LongListError: There are more than `records_most`; nothing was given yet.
         LongOpenListError: The list `is_open`, and does not fit on a page.
         IncompleteWalkError: Several walks did not agree with the total that the API states.
         ApiError: A page could not be had.
     """
     given: dict[str | int, int] = {}
     previous: set[str | int] | None = None
+    most = records_most
     for attempt in range(attempts):
         if attempt:
             time.sleep(_PAUSE_SECONDS * 2 ** (attempt - 1) * (0.5 + random.random()))  # noqa: S311
         lap = _Lap()
         try:
             for page_records, total, server_time in _pages(client, request):
-                if is_open and total is not None and total > len(page_records):
-                    raise LongOpenListError
+                _refuse_long(page_records, total, is_open=is_open, records_most=most)
+                most = None
                 lap.see(page_records, total, server_time)
                 fresh: list[Record] = []
                 for record in page_records:
@@ -182,6 +195,15 @@ def walk(
         "Nothing of it is used. Try again later; if it goes on, tell your contact at "
         "Let's Do This."
     )
+
+
+def _refuse_long(
+    records: list[Record], total: int | None, *, is_open: bool, records_most: int | None
+) -> None:
+    if is_open and total is not None and total > len(records):
+        raise LongOpenListError
+    if records_most is not None and (total or 0) > records_most:
+        raise LongListError(total or 0, records[0].updated_at if records else None)
 
 
 @dataclass(kw_only=True)

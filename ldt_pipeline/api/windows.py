@@ -12,8 +12,7 @@ page can always be proved.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ldt_pipeline.api.client import Client
@@ -56,14 +55,28 @@ class Window:
             query["updatedAt[before]"] = format_instant(self.before + MILLISECOND)
         return query
 
-    def halves(self, oldest: dt.datetime) -> tuple[Window, Window] | None:
-        """Split the window in the middle; None where it is too narrow or open at its end."""
-        start = self.after or oldest
+    def pieces(self, count: int, *, oldest: dt.datetime) -> list[Window]:
+        """Cut the window into pieces that are equally long; itself where it can't be cut.
+
+        `oldest` is the first change in it, or before: nothing is cut where nothing lies.
+        """
+        start = max(self.after or oldest, oldest)
         if self.before is None or self.before - start < _NARROWEST:
-            return None
-        middle = start + (self.before - start) / 2
-        middle = middle.replace(microsecond=middle.microsecond // 1000 * 1000)
-        return self.split(middle)
+            return [self]
+        length = (self.before - start) / count
+        rest, cut = self, list[Window]()
+        for number in range(1, count):
+            bound = start + number * length
+            bound = bound.replace(microsecond=bound.microsecond // 1000 * 1000)
+            halves = rest.split(bound)
+            if halves:
+                cut.append(halves[0])
+                rest = halves[1]
+        return [*cut, rest]
+
+    def can_be_cut(self, oldest: dt.datetime) -> bool:
+        """Whether it is closed at its end, and not too narrow."""
+        return self.before is not None and self.before - (self.after or oldest) >= _NARROWEST
 
     def halves_by_records(self, instants: Sequence[dt.datetime]) -> tuple[Window, Window] | None:
         """Split the window where half of the records lie; None where they share one instant."""
@@ -80,41 +93,13 @@ class Window:
         return Window(after=self.after, before=middle), Window(after=middle, before=self.before)
 
 
-def plan_windows(
-    window: Window,
-    *,
-    count: Callable[[Window], int | None],
-    oldest: dt.datetime,
-    records_most: int,
-    side_by_side: int,
-) -> list[Window]:
-    """Split a window until each piece holds few records, or can't be split; oldest first.
-
-    `count` asks how many records a window holds (None: the API does not say, so it stays whole).
-    It is called from `side_by_side` threads. Pieces that hold nothing are left out.
-    """
-    planned: list[Window] = []
-    waiting = [window]
-    with ThreadPoolExecutor(max_workers=side_by_side, thread_name_prefix="plan") as threads:
-        while waiting:
-            counts = list(threads.map(count, waiting))
-            split: list[Window] = []
-            for each, records in zip(waiting, counts, strict=True):
-                halves = each.halves(oldest) if records and records > records_most else None
-                if halves:
-                    split.extend(halves)
-                elif records != 0:
-                    planned.append(each)
-            waiting = split
-    return sorted(planned, key=lambda each: each.after or dt.datetime.min.replace(tzinfo=dt.UTC))
-
-
 def walk_window(
     client: Client,
     request: ListRequest,
     window: Window,
     proof: Proof,
     *,
+    records_most: int | None = None,
     closings_left: int = _CLOSINGS_MOST,
 ) -> Iterator[list[Record]]:
     """Walk a window of a list, in parts where it can't be proved as one.
@@ -125,6 +110,7 @@ def walk_window(
     what lies on a bound counts in both.
 
     Raises:
+        LongListError: It holds more than `records_most`; nothing was given yet.
         IncompleteWalkError: A window that can't be split never agreed with its total.
         ApiError: A page could not be had.
     """
@@ -139,6 +125,7 @@ def walk_window(
             part,
             attempts=_ATTEMPTS_BEFORE_HALVES,
             is_open=window.before is None and closings_left > 0,
+            records_most=records_most,
         ):
             instants.extend(each.updated_at for each in records if each.updated_at)
             yield records

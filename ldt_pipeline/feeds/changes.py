@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import msgspec
@@ -21,15 +21,18 @@ import msgspec
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.paging import (
     ListRequest,
+    LongListError,
     Proof,
     Record,
     first_page,
     first_record,
     newest_change,
 )
-from ldt_pipeline.api.windows import Window, plan_windows, walk_window
+from ldt_pipeline.api.windows import Window, walk_window
 from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.feeds.catalogue import ChangeFeed
+from ldt_pipeline.feeds.months import MonthWriter
+from ldt_pipeline.feeds.pieces import cut, cut_again, records_most
 from ldt_pipeline.feeds.positions import (
     OVERLAP,
     TAIL,
@@ -40,13 +43,14 @@ from ldt_pipeline.feeds.positions import (
     record_position,
     without_covered,
 )
-from ldt_pipeline.instants import month_of, month_start, next_month, now
-from ldt_pipeline.raw import ExtractWriter, Manifest, RawStore, Walk
+from ldt_pipeline.instants import month_start, next_month, now
+from ldt_pipeline.raw import Manifest, RawStore, Walk
 from ldt_pipeline.raw.extract_files import new_id
 from ldt_pipeline.raw.quarantine import note_read_again, waiting
 
 _WINDOW_RECORDS_MOST = 5_000
-
+_WALKERS_PER_REQUEST = 2
+"""Threads for each request that may be in flight: while one stores what it got, another asks."""
 Progress = Callable[[int], None]
 
 
@@ -103,7 +107,10 @@ def fetch_changes(
             end = newest_change(client, _request(feed))
             window = Window(after=after, before=end)
             reader.read_windows(
-                without_covered(window, store, feed), oldest=oldest.updated_at, end=end
+                without_covered(window, store, feed),
+                oldest=oldest.updated_at,
+                end=end,
+                total=total,
             )
             after = max(after, end) if after else end
     reader.read_tail(after, known_since(store, feed, after), at, read_at=read_at)
@@ -120,7 +127,8 @@ def _read_damaged_again(reader: _Reader, client: Client, store: RawStore, feed: 
     end = newest_change(client, _request(feed))
     for month in months:
         window = Window(after=month_start(month), before=month_start(next_month(month)))
-        reader.read_windows([window], oldest=month_start(month), end=end)
+        total = first_record(client, _request(feed, window))[1]
+        reader.read_windows([window], oldest=month_start(month), end=end, total=total)
     note_read_again(store, damaged)
 
 
@@ -141,7 +149,10 @@ def fetch_months(
     reader = _Reader(client, store, feed, progress)
     window = Window(after=month_start(first), before=month_start(next_month(last)))
     reader.read_windows(
-        [window], oldest=month_start(first), end=newest_change(client, _request(feed))
+        [window],
+        oldest=month_start(first),
+        end=newest_change(client, _request(feed)),
+        total=first_record(client, _request(feed, window))[1],
     )
     return reader.fetched
 
@@ -167,9 +178,8 @@ def fetch_everything(
     after = None
     if oldest and oldest.updated_at and total and total > _WINDOW_RECORDS_MOST:
         after = newest_change(client, _request(feed))
-        reader.read_windows(
-            [Window(before=after)], oldest=oldest.updated_at, end=after, known=known
-        )
+        windows = [Window(before=after)]
+        reader.read_windows(windows, oldest=oldest.updated_at, end=after, total=total, known=known)
     reader.read_tail(after, known, position(store, feed), read_at=read_at)
     return reader.fetched, reader.identities
 
@@ -179,7 +189,7 @@ def store_records(
 ) -> list[Manifest]:
     """Store single records that were read by id, each in the month of its last change."""
     book = Book.read(store)
-    writer = _MonthWriter(store, feed, now(), source)
+    writer = MonthWriter(store, feed, now(), source)
     try:
         for record in records:
             writer.append(book.stored(feed.entity, record))
@@ -210,41 +220,46 @@ class _Reader:
         *,
         oldest: dt.datetime,
         end: dt.datetime,
+        total: int | None,
         known: Known | None = None,
     ) -> None:
         """Read windows that are closed at their end, in parallel pieces.
 
         `oldest` and `end` are the list's oldest and newest change: how far to cut, and up to where
-        nothing can appear in a window any more once it was read.
+        nothing can appear in a window any more once it was read. `total` is how many records all of
+        them may hold. Pieces are cut as if these lay evenly; one that turns out to hold too many is
+        cut again, which costs its first page: what is walked is proved by its own total.
         """
+        walkers = self._client.max_in_flight * _WALKERS_PER_REQUEST
+        most = records_most(total or 0, walkers=walkers, at_most=_WINDOW_RECORDS_MOST)
+        walks: list[Future[Walk | list[Window]]] = []
+        with ThreadPoolExecutor(max_workers=walkers, thread_name_prefix="walk") as threads:
 
-        def count(window: Window) -> int | None:
-            return first_record(self._client, _request(self._feed, window))[1]
+            def begin(pieces: Iterable[Window]) -> set[Future[Walk | list[Window]]]:
+                begun = [
+                    threads.submit(self._read_or_cut, each, known or {}, oldest, most)
+                    for each in pieces
+                ]
+                walks.extend(begun)
+                return set(begun)
 
-        pieces = [
-            piece
-            for window in windows
-            for piece in plan_windows(
-                window,
-                count=count,
-                oldest=oldest,
-                records_most=_WINDOW_RECORDS_MOST,
-                side_by_side=self._client.max_in_flight,
-            )
-        ]
-        with ThreadPoolExecutor(
-            max_workers=self._client.max_in_flight, thread_name_prefix="walk"
-        ) as threads:
-            walks = [threads.submit(self._read, piece, known or {}) for piece in pieces]
             try:
-                for each in as_completed(walks):
-                    self._record_coverage(each.result(), end)
+                reading = begin(cut(windows, oldest=oldest, total=total or 0, records_most=most))
+                while reading:
+                    ended, reading = wait(reading, return_when=FIRST_COMPLETED)
+                    for each in ended:
+                        found = each.result()
+                        if isinstance(found, Walk):
+                            self._record_coverage(found, end)
+                        else:
+                            reading |= begin(found)
             except BaseException:
                 # The first failure ends the sync: pieces that wait would only delay its sentence.
                 threads.shutdown(wait=True, cancel_futures=True)
-                for each in walks:
-                    if not each.cancelled() and each.exception() is None:
-                        self._record_coverage(each.result(), end)
+                ended = {each for each in walks if not each.cancelled() and not each.exception()}
+                for found in (each.result() for each in ended):
+                    if isinstance(found, Walk):
+                        self._record_coverage(found, end)
                 raise
 
     def read_tail(
@@ -275,19 +290,34 @@ class _Reader:
         before = min(filter(None, (walk.before, end - OVERLAP)))
         self._store.write_walk(msgspec.structs.replace(walk, before=before))
 
-    def _read(self, window: Window, known: Known) -> Walk:
+    def _read_or_cut(
+        self, window: Window, known: Known, oldest: dt.datetime, records_most: int
+    ) -> Walk | list[Window]:
+        """Read a window, or give its pieces where it holds more than is wanted of one walk."""
+        if not window.can_be_cut(oldest):
+            return self._read(window, known)
+        try:
+            return self._read(window, known, records_most=records_most)
+        except LongListError as error:
+            pieces = cut_again(window, error, oldest=oldest, records_most=records_most)
+        return pieces if len(pieces) > 1 else self._read(window, known)
+
+    def _read(self, window: Window, known: Known, *, records_most: int | None = None) -> Walk:
         proof = Proof()
-        writer = _MonthWriter(self._store, self._feed, now(), _source(self._feed, window))
+        writer = MonthWriter(self._store, self._feed, now(), _source(self._feed, window))
         newest: dt.datetime | None = None
         seen = 0
         identities: set[str | int] = set()
         try:
-            for records in walk_window(self._client, _request(self._feed), window, proof):
+            for records in walk_window(
+                self._client, _request(self._feed), window, proof, records_most=records_most
+            ):
                 seen += len(records)
                 for read in records:
                     record = self._book.stored(self._feed.entity, read)
                     identities.add(record.identity)
-                    newest = max(filter(None, (newest, record.updated_at)), default=None)
+                    if record.updated_at and (newest is None or record.updated_at > newest):
+                        newest = record.updated_at
                     if record.hash != known.get(record.identity):
                         writer.append(record)
                 self._progress(len(records))
@@ -318,38 +348,6 @@ class _Reader:
 
 def _ignore(records: int) -> None:
     del records
-
-
-class _MonthWriter:
-    """Writes records to one extract for each month of their last change."""
-
-    def __init__(
-        self, store: RawStore, feed: ChangeFeed, extracted_at: dt.datetime, source: dict[str, str]
-    ) -> None:
-        self._store = store
-        self._feed = feed
-        self._extracted_at = extracted_at
-        self._source = source
-        self._writers: dict[str, ExtractWriter] = {}
-
-    def append(self, record: Record) -> None:
-        month = month_of(record.updated_at or self._extracted_at)
-        if month not in self._writers:
-            self._writers[month] = self._store.writer(
-                feed=self._feed.name,
-                partition_key=self._feed.partition_key,
-                partition=month,
-                extracted_at=self._extracted_at,
-                source=self._source,
-            )
-        self._writers[month].append(record.body, record.updated_at)
-
-    def commit(self) -> list[Manifest]:
-        return [self._writers[month].commit() for month in sorted(self._writers)]
-
-    def abandon(self, error: BaseException) -> None:
-        for writer in self._writers.values():
-            writer.abandon(error)
 
 
 def _request(feed: ChangeFeed, window: Window | None = None) -> ListRequest:

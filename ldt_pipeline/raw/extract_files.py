@@ -28,6 +28,8 @@ DATA_SUFFIX = ".ndjson.zst"
 MANIFEST_SUFFIX = ".manifest.json"
 _FOLDER_NAME_MOST = 150
 _COMPRESSION_LEVEL = 3
+_WRITTEN_AT_ONCE = 256 * 1024
+"""Bytes that are compressed at once: walkers write side by side, and each call lets another one in."""
 
 
 class DamagedExtractError(Exception):
@@ -71,9 +73,9 @@ class ExtractWriter:
         if isinstance(folder, Path):
             self._held.callback(os.close, hold(self._file.fileno()))
         self._hashing = HashingFile(self._file)
-        self._stream = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).stream_writer(
-            cast("BinaryIO", self._hashing), closefd=False
-        )
+        self._stream: zstandard.ZstdCompressionWriter | None = self._begin_frame()
+        self._lines: list[bytes] = []
+        self._waiting = 0
         self._records = 0
         self._oldest = manifest.oldest_updated_at
         self._newest = manifest.newest_updated_at
@@ -85,11 +87,16 @@ class ExtractWriter:
 
     def append(self, record: bytes, updated_at: dt.datetime | None = None) -> None:
         """Add one record, which holds no line break."""
-        self._stream.write(record + b"\n")
+        self._lines.append(record)
+        self._waiting += len(record)
         self._records += 1
+        if self._waiting >= _WRITTEN_AT_ONCE:
+            self._write_lines()
         if updated_at is not None:
-            self._oldest = min(self._oldest or updated_at, updated_at)
-            self._newest = max(self._newest or updated_at, updated_at)
+            if self._oldest is None or updated_at < self._oldest:
+                self._oldest = updated_at
+            if self._newest is None or updated_at > self._newest:
+                self._newest = updated_at
 
     def commit(self) -> Manifest:
         """Put the file in its place, then its manifest: from here on the extract counts."""
@@ -99,7 +106,7 @@ class ExtractWriter:
 
     def finish_data(self, parts: tuple[Part, ...] = ()) -> Manifest:
         """Put the file in its place, without its manifest; gives what that is to say."""
-        self._stream.close()
+        self.rest()
         self._files.close()
         return msgspec.structs.replace(
             self._manifest,
@@ -110,6 +117,26 @@ class ExtractWriter:
             newest_updated_at=self._newest,
             parts=parts or self._manifest.parts,
         )
+
+    def rest(self) -> None:
+        """Give back what compressing takes, more than a megabyte, until the next record comes."""
+        self._write_lines()
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
+
+    def _begin_frame(self) -> zstandard.ZstdCompressionWriter:
+        # A file may hold several: they are read as one.
+        return zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).stream_writer(
+            cast("BinaryIO", self._hashing), closefd=False
+        )
+
+    def _write_lines(self) -> None:
+        if self._lines:
+            self._stream = self._stream or self._begin_frame()
+            self._stream.write(b"\n".join((*self._lines, b"")))
+        self._lines.clear()
+        self._waiting = 0
 
     def count(self, manifest: Manifest) -> None:
         """Write the manifest: from here on the extract counts."""

@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from ldt_pipeline.api.errors import ServerError
+from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, walk
+from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds import changes
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_months
@@ -81,6 +84,76 @@ def test_a_spike_does_not_split(tmp_path: Path) -> None:
         assert len(api.requests) < 60
 
 
+@pytest.mark.parametrize("before_rush", [timedelta(hours=1), timedelta(days=4 * 365)])
+def test_a_list_that_is_uneven_in_time_is_cut_where_its_records_lie(
+    before_rush: timedelta, tmp_path: Path
+) -> None:
+    """A few entries in years, then many in minutes, some of them in one millisecond."""
+    dataset = records(200, step_seconds=1)
+    newest = datetime(2025, 6, 1, tzinfo=UTC)
+    for number in range(10):
+        at = newest - before_rush - timedelta(days=number)
+        dataset.put("participants", record(f"early{number}", at))
+    for number in range(50):
+        dataset.put("participants", record(f"spike{number}", newest - timedelta(seconds=77)))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert fetched.walks > 10
+        assert len(api.requests) < 150
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 64])
+def test_pieces_are_the_window(count: int) -> None:
+    """Whatever is guessed of where records lie, nothing lies between two pieces."""
+    start, end = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, 0, 0, 3, tzinfo=UTC)
+    for window in (Window(after=start, before=end), Window(before=end)):
+        for oldest in (
+            start - timedelta(days=1),
+            start,
+            start + MILLISECOND,
+            end,
+            end + MILLISECOND,
+        ):
+            pieces = window.pieces(count, oldest=oldest)
+            assert (pieces[0].after, pieces[-1].before) == (window.after, window.before)
+            for before, after in pairwise(pieces):
+                assert before.before == after.after
+                assert before.before is not None
+    assert Window(after=start).pieces(count, oldest=start) == [Window(after=start)]
+
+
+def test_a_list_that_is_too_long_for_one_walk_says_so_before_it_gives_anything() -> None:
+    dataset = records(60)
+    request = ListRequest(operation=PARTICIPANTS.operation)
+    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
+        pages = walk(client, request, Proof(), records_most=59)
+        with pytest.raises(LongListError) as raised:
+            next(pages)
+        assert raised.value.total == 60
+        assert raised.value.oldest == min(
+            each["updatedAt"] for each in dataset.live("participants")
+        )
+        assert sum(map(len, walk(client, request, Proof(), records_most=60))) == 60
+
+
+def test_a_total_that_is_out_of_all_reason_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much there is only decides how finely is cut; what is read is proved by itself."""
+    dataset = records(60)
+    true = changes.first_record
+    monkeypatch.setattr(
+        changes, "first_record", lambda *args: (true(*args)[0], 10**9, true(*args)[2])
+    )
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert len(api.requests) < 1_500
+
+
 @pytest.mark.parametrize("future", [timedelta(hours=2), timedelta(days=40_000)])
 def test_a_record_from_the_future_hides_nothing(future: timedelta, tmp_path: Path) -> None:
     """Somebody's clock was wrong once; what changes after that still lies in the past."""
@@ -105,7 +178,7 @@ def test_a_record_from_the_future_hides_nothing(future: timedelta, tmp_path: Pat
 def test_a_load_that_was_interrupted_goes_on(newest: datetime | None, tmp_path: Path) -> None:
     """Windows that were proved are not read again, but for what moved since."""
     dataset = records(200, newest=newest or datetime.now(UTC))
-    limit = 40
+    limit = 12
 
     def fail_at_last(method: str, path: str, query: Mapping[str, str]) -> None:
         if len(api.requests) > limit:

@@ -62,6 +62,33 @@ def test_records_come_back(store: RawStore, count: int) -> None:
     assert read(store, manifest) == records
 
 
+def test_records_that_fill_more_than_is_compressed_at_once(store: RawStore) -> None:
+    """They are gathered, and none may stay behind or come twice."""
+    records = [b'{"id": %d, "a": "%s"}' % (number, b"x" * 3_000) for number in range(300)]
+    records[150] = b'{"id": 150, "a": "%s"}' % (b"x" * 1_000_000)
+    manifest = write(store, records)
+    assert manifest.records == 300
+    assert [each for batch in store.read(manifest, batch_records=100) for each in batch] == records
+
+
+def test_an_extract_that_rested(store: RawStore) -> None:
+    """What compressing takes was given back, and more came after all."""
+    writer = store.writer(
+        feed="participants",
+        partition_key="updated_in",
+        partition="2026-11",
+        extracted_at=NOW,
+        source={},
+    )
+    writer.rest()
+    for number in (1, 2):
+        writer.append(b'{"id":%d}' % number)
+        writer.rest()
+        writer.rest()
+    writer.append(b'{"id":3}')
+    assert read(store, writer.commit()) == [b'{"id":1}', b'{"id":2}', b'{"id":3}']
+
+
 def test_an_abandoned_extract_leaves_nothing_that_counts(store: RawStore) -> None:
     writer = store.writer(
         feed="partners", partition_key="updated_in", partition="x", extracted_at=NOW, source={}
