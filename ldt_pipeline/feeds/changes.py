@@ -287,7 +287,9 @@ class _Reader:
                 for read in records:
                     record = self._book.stored(self._feed.entity, read)
                     identities.add(record.identity)
-                    newest = max(filter(None, (newest, record.updated_at)), default=None)
+                    changed = record.updated_at
+                    if changed is not None and (newest is None or changed > newest):
+                        newest = changed
                     if record.hash != known.get(record.identity):
                         writer.append(record)
                 self._progress(len(records))
