@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -197,8 +197,10 @@ def writing_much(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
     try:
         yield
     finally:
-        connection.execute("RESET threads")
-        connection.execute("RESET checkpoint_threshold")
+        # After damage to the file nothing can be set any more, and it is the damage that has to be told.
+        with suppress(duckdb.Error):
+            connection.execute("RESET threads")
+            connection.execute("RESET checkpoint_threshold")
 
 
 @contextmanager
