@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MILLISECOND = dt.timedelta(milliseconds=1)
@@ -52,7 +53,13 @@ def format_instant(moment: dt.datetime) -> str:
 
 def month_of(moment: dt.datetime) -> str:
     """Give the month of an instant as `YYYY-MM`."""
-    return f"{moment.year:04d}-{moment.month:02d}"
+    return _month(moment.year, moment.month)
+
+
+@lru_cache(maxsize=4096)
+def _month(year: int, month: int) -> str:
+    # Asked for each record of a list, of a few months.
+    return f"{year:04d}-{month:02d}"
 
 
 def month_start(month: str) -> dt.datetime:

@@ -27,7 +27,8 @@ from ldt_pipeline.raw.manifests import ListTotal, Manifest, NotFound, Part, Walk
 DATA_SUFFIX = ".ndjson.zst"
 MANIFEST_SUFFIX = ".manifest.json"
 _FOLDER_NAME_MOST = 150
-_COMPRESSION_LEVEL = 3
+_COMPRESSION_LEVEL = 1
+"""Half the processor time of level 3, for files that are a twelfth larger."""
 _WRITTEN_AT_ONCE = 256 * 1024
 """Bytes that are compressed at once: walkers write side by side, and each call lets another one in."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,7 +31,7 @@ from ldt_pipeline.tidy import (
     tidy_tickets,
 )
 from ldt_pipeline.warehouse.allocation_days import GROUPS, note_days
-from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.connection import registered, transaction, writing_much
 from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.unclean import note_unclean, without_erased
 from ldt_pipeline.warehouse.upsert import upsert
@@ -106,18 +107,19 @@ def _load(
     book = Book.read(store)
     chunks = list(_chunks(_not_adopted(connection, pending(connection, store))))
     batches = _one_ahead(batch for chunk in chunks for batch in _batches(store, chunk, book))
-    for chunk in chunks:
-        with transaction(connection):
-            for batch in batches:
-                if batch.is_end:
-                    break
-                _load_batch(connection, batch)
-                loaded.records += batch.records
-                loaded.rejected += batch.tidied.rejected.height if batch.tidied else 0
-                if progress:
-                    progress(batch.records)
-            _log(connection, chunk)
-        loaded.extracts += len(chunk)
+    with writing_much(connection) if len(chunks) > 1 else nullcontext():
+        for chunk in chunks:
+            with transaction(connection):
+                for batch in batches:
+                    if batch.is_end:
+                        break
+                    _load_batch(connection, batch)
+                    loaded.records += batch.records
+                    loaded.rejected += batch.tidied.rejected.height if batch.tidied else 0
+                    if progress:
+                        progress(batch.records)
+                _log(connection, chunk)
+            loaded.extracts += len(chunk)
 
 
 @dataclass(frozen=True, kw_only=True)

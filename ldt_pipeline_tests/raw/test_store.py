@@ -50,6 +50,13 @@ def read(store: RawStore, manifest: Manifest, size: int = 2) -> list[bytes]:
     return [record for batch in batches for record in batch]
 
 
+def test_records_come_back_that_are_compressed_in_several_pieces(store: RawStore) -> None:
+    records = [b'{"id":"%d","name":"%b"}' % (n, b"x" * (1 << n)) for n in range(18)]
+    manifest = write(store, records)
+    assert manifest.records == len(records)
+    assert read(store, manifest, size=5) == records
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_records_come_back(store: RawStore, count: int) -> None:
     records = [b'{"id":"%d","name":"J\xc3\xb6"}' % number for number in range(count)]
