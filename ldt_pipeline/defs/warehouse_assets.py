@@ -25,7 +25,6 @@ from ldt_pipeline.tables import TABLES, Layer, Table
 from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse.books import note_comparison
 from ldt_pipeline.warehouse.checks import (
-    API_TOTALS,
     NewEventsError,
     checks,
     require_nothing_to_read_again,
@@ -35,6 +34,7 @@ from ldt_pipeline.warehouse.checks import (
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import Sources, build_mart
+from ldt_pipeline.warehouse.outcomes import API_TOTALS
 from ldt_pipeline.warehouse.publish import publish
 from ldt_pipeline.warehouse.remaking import remove_unusable_warehouse
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.tables import table
-from ldt_pipeline.warehouse.outcomes import forget_outcomes
+from ldt_pipeline.warehouse.outcomes import API_TOTALS, forget_outcomes
 from ldt_pipeline.warehouse.read import live_count, relation
 
 _UNRESOLVED = """
@@ -74,7 +74,7 @@ def compare(
 
 def note_comparison(connection: duckdb.DuckDBPyConnection, comparison: Comparison) -> None:
     """Keep a comparison, for `sync_status` and the completeness check."""
-    forget_outcomes(connection)
+    forget_outcomes(connection, API_TOTALS)
     connection.execute("DELETE FROM ops.comparisons WHERE feed = ?", [comparison.feed])
     connection.execute(
         "INSERT INTO ops.comparisons SELECT ?, ?, ?, ?, ?, ?, ?",

@@ -19,12 +19,8 @@ from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.tables import TABLES, Table
-from ldt_pipeline.warehouse.outcomes import noted_outcomes
+from ldt_pipeline.warehouse.outcomes import API_TOTALS, noted_outcomes
 from ldt_pipeline.warehouse.read import relation
-
-API_TOTALS = "api_totals"
-"""The comparison with the API is no table of its own, but has checks as if it were one."""
-
 
 _LISTS_READ_WITHIN = dt.timedelta(minutes=10)
 """So long may reading the lists of a new event take before that is trouble."""

@@ -66,7 +66,7 @@ def build_participant_versions(connection: duckdb.DuckDBPyConnection, questions:
     with transaction(connection):
         count = take(connection, "participant_versions", _PARTICIPANTS)
         if count != 0:
-            forget_outcomes(connection)
+            forget_outcomes(connection, "participant_versions")
             build_versions(connection, questions, whose=within(count, "participant_id"))
             for follower in ("start_list_changes", PUBLISHED):
                 owe(connection, follower, _PARTICIPANTS, None if count is None else "whose")
@@ -161,7 +161,7 @@ def _replace(
     connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, whose: str
 ) -> None:
     names = ", ".join(f'"{column}"' for column in table(name).schema)
-    forget_outcomes(connection)
+    forget_outcomes(connection, name)
     connection.execute(f"DELETE FROM marts.{name} WHERE {whose}")
     with registered(connection, "mart_rows", rows):
         connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")

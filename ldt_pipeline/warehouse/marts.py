@@ -192,7 +192,7 @@ def build_mart(sources: Sources, name: str) -> int:
         return frame
     names = ", ".join(f'"{column}"' for column in table(name).schema)
     with registered(connection, "mart_rows", frame), transaction(connection):
-        forget_outcomes(connection)
+        forget_outcomes(connection, name)
         connection.execute(f"DELETE FROM marts.{name}")
         connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")
     return frame.height

@@ -13,6 +13,15 @@ import polars as pl
 
 from ldt_pipeline.warehouse.connection import registered, transaction
 
+API_TOTALS = "api_totals"
+"""The comparison with the API is no table of its own, but has checks as if it were one."""
+
+_ALSO_READ_BY = {
+    "start_list": ("participant_versions",),
+    "data_issues": ("start_list", "partner_allocations"),
+}
+"""The tables with checks that read another mart, by that mart."""
+
 
 def note_outcomes(
     connection: duckdb.DuckDBPyConnection, found: Mapping[tuple[str, str], int]
@@ -37,6 +46,16 @@ def noted_outcomes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str
     return {(row[0], row[1]): row[2] for row in rows}
 
 
-def forget_outcomes(connection: duckdb.DuckDBPyConnection) -> None:
-    """Forget what was found: whoever writes rows calls this, in the same transaction."""
-    connection.execute("DELETE FROM ops.outcomes")
+def forget_outcomes(connection: duckdb.DuckDBPyConnection, table: str | None = None) -> None:
+    """Forget what was found: whoever writes rows calls this, in the same transaction.
+
+    All of it, as of tidy tables all marts are made; or what the checks found that read one table
+    which no other is made from before it is written itself.
+    """
+    if table is None:
+        connection.execute("DELETE FROM ops.outcomes")
+        return
+    connection.execute(
+        'DELETE FROM ops.outcomes WHERE list_contains(?::VARCHAR[], "table")',
+        [[table, *_ALSO_READ_BY.get(table, ())]],
+    )
