@@ -7,8 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ldt_pipeline_tests.forked import processes
 from ldt_pipeline_tests.other_api import OtherApi, make_dataset
-from ldt_pipeline_tests.sync.killed import READ, processes, read_until
+from ldt_pipeline_tests.sync.killed import READ, read_until
 from ldt_pipeline_tests.syncing import Account
 
 PUBLICATIONS = 10
