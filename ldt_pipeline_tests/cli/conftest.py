@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
+from ldt_pipeline_tests.forked import LDT, SECONDS, run_command
 
-LDT = Path(sys.executable).with_name("ldt")
-SECONDS = 120
+__all__ = ["LDT", "Ran", "Run", "clean_environment", "run_ldt"]
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,18 @@ def run_ldt(
     **environment: str,
 ) -> Ran:
     """Run a command in a folder of its own; whatever it says, no key may be in it."""
-    done = subprocess.run(
-        [*(command or [str(LDT)]), *arguments],
-        env={**clean_environment(), **settings, **environment},
-        cwd=folder,
-        capture_output=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    own = {**clean_environment(), **settings, **environment}
+    if command is None:
+        done = run_command(*arguments, folder=folder, environment=own)
+    else:
+        done = subprocess.run(
+            [*command, *arguments],
+            env=own,
+            cwd=folder,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
     ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
     for name in ("LDT_API_KEY", "key"):
         key = {**settings, **environment}.get(name)

@@ -65,6 +65,7 @@ def test_damaged_extracts_are_fetched_again(synced, account) -> None:
     assert run_sync(synced).was_quiet
 
 
+@pytest.mark.usefixtures("lean")
 def test_damage_in_what_is_loaded_is_found_by_a_whole_sync(synced, account) -> None:
     """A rebuild would be the next to read it: perhaps when the API has it no more."""
     store = RawStore(str(load_settings().raw_dir))
@@ -80,6 +81,7 @@ def test_damage_in_what_is_loaded_is_found_by_a_whole_sync(synced, account) -> N
     assert start_list() == truth(account)
 
 
+@pytest.mark.usefixtures("lean")
 def test_a_damaged_edit_keeps_the_total_and_is_not_forgotten(synced, account, sandbox) -> None:
     """Only the extract says that a bib changed: no total tells of it."""
     from ldt_pipeline.feeds.catalogue import PARTICIPANTS
@@ -125,6 +127,7 @@ def test_a_rebuild_of_damaged_data_publishes_nothing(synced, account) -> None:
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "overwritten", "earlier version"])
+@pytest.mark.usefixtures("lean")
 def test_a_warehouse_is_made_anew_from_raw(synced, account, sandbox, damage: str) -> None:
     path = load_settings().warehouse_path
     content = path.read_bytes()
@@ -190,6 +193,7 @@ def test_the_daemon_makes_a_warehouse_anew_from_raw(synced, account, damage) -> 
     assert "Nothing changed" in tick(poll_sensor, synced).skip_message
 
 
+@pytest.mark.usefixtures("lean")
 def test_the_daemon_makes_nothing_anew_that_somebody_else_has(synced) -> None:
     make_outdated()
     (request,) = tick(poll_sensor, synced).run_requests
@@ -202,6 +206,7 @@ def test_the_daemon_makes_nothing_anew_that_somebody_else_has(synced) -> None:
         assert connection.execute("FROM the_same").fetchall() == [(1,)]
 
 
+@pytest.mark.usefixtures("lean")
 def test_the_daemon_drops_no_warehouse_while_the_book_cannot_be_read(synced, account) -> None:
     erase(load_settings(), defs, synced, print, participants=[account.participant_ids()[0]])
     cut(book())
@@ -217,6 +222,7 @@ def book() -> Path:
     return path
 
 
+@pytest.mark.usefixtures("lean")
 def test_a_rebuild_heals_the_book_of_erasures_before_it_drops_the_warehouse(
     synced, account
 ) -> None:
@@ -230,6 +236,7 @@ def test_a_rebuild_heals_the_book_of_erasures_before_it_drops_the_warehouse(
     assert Book.read(store) == before
 
 
+@pytest.mark.usefixtures("lean")
 def test_a_warehouse_is_not_dropped_while_the_book_cannot_be_read(synced, account) -> None:
     someone = account.participant_ids()[0]
     erase(load_settings(), defs, synced, print, participants=[someone])

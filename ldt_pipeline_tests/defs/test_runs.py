@@ -15,6 +15,7 @@ from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.dead_runs import our_tags, release_dead_runs
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import (
+    LOAD,
     PUBLISH,
     READ_EVENTS,
     RECONCILE,
@@ -135,6 +136,7 @@ def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fa
     ]
 
 
+@pytest.mark.usefixtures("lean")
 def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
     raw = load_settings().raw_dir
     before = {path: path.stat().st_mtime_ns for path in raw.rglob("*.zst")}
@@ -150,6 +152,7 @@ def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
     assert len(new) == 1
 
 
+@pytest.mark.usefixtures("lean")
 def test_an_incomplete_list_is_not_published(synced, account, sandbox) -> None:
     inode = load_settings().published_path.stat().st_ino
     account.add_participant(race_id=account.race_ids()[0])
@@ -217,9 +220,10 @@ def test_a_killed_command_does_not_keep_its_place_in_a_pool(synced) -> None:
     assert release_dead_runs(synced, load_settings()) == 1
     assert synced.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
     assert synced.get_run_by_id(other.run_id).status is dg.DagsterRunStatus.STARTED
-    Runner(defs, synced, lambda _: None).run(PUBLISH)
+    Runner(defs, synced, lambda _: None).run(LOAD)
 
 
+@pytest.mark.usefixtures("lean")
 def test_a_sync_after_a_killed_one_takes_away_what_that_had_begun(synced) -> None:
     """Half an extract holds people too, and nobody would look for them there."""
     begun = load_settings().raw_dir / "participants" / "updated_in=2026-11" / ".tmp-begun"
@@ -268,7 +272,7 @@ def test_dagster_home_is_honoured(sandbox, monkeypatch, tmp_path: Path) -> None:
     home.mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with open_instance() as instance:
-        run_sync(instance)
+        Runner(defs, instance, lambda _: None).run(LOAD)
     assert (
         sqlite3.connect(home / "history" / "runs.db")
         .execute("SELECT count(*) FROM runs")

@@ -24,8 +24,9 @@ import yaml
 
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
 from ldt_pipeline_tests.alerting.servers import free_port
-from ldt_pipeline_tests.cli.conftest import LDT, clean_environment
+from ldt_pipeline_tests.cli.conftest import clean_environment
 from ldt_pipeline_tests.deploy.postgres import Postgres, postgres_server
+from ldt_pipeline_tests.forked import run_command
 from ldt_pipeline_tests.security.searching import contents, places_of
 from ldt_pipeline_tests.security.test_key import KEY, NEEDLES
 
@@ -86,17 +87,26 @@ class Machine:
         }
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            command,
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        return self._logged(
+            subprocess.run(
+                command,
+                env=self.environment,
+                cwd=self.folder,
+                capture_output=True,
+                timeout=300,
+                check=False,
+            )
         )
-        (self.folder / "logs" / f"{time.monotonic_ns()}.txt").write_text(done.stdout + done.stderr)
-        return done
+
+    def ldt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self._logged(
+            run_command(*arguments, folder=self.folder, environment=self.environment, seconds=300)
+        )
+
+    def _logged(self, done: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[str]:
+        out, err = done.stdout.decode(), done.stderr.decode()
+        (self.folder / "logs" / f"{time.monotonic_ns()}.txt").write_text(out + err)
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
     def start(self, unit: str) -> subprocess.Popen[bytes]:
         (command,) = settings_of(unit)["ExecStart"]
@@ -163,7 +173,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         machine = Machine(folder, postgres, sandbox, free_port())
         for name in (DEPLOY / "dagster.yaml", DEPLOY / "systemd" / "workspace.yaml"):
             (folder / "etc" / "dagster" / name.name).write_text(machine.here(name.read_text()))
-        synced = machine.run(LDT, "sync")
+        synced = machine.ldt("sync")
         assert synced.returncode == 0, synced.stderr
         yield machine
     account.close()
@@ -248,7 +258,7 @@ def test_an_erasure_reaches_postgres_and_what_runs_printed(machine: Machine) -> 
             f"INSERT INTO kvs (key, value) VALUES ('{address}', '[\"{address}\"]')"
         )
     machine.postgres.sql(f"UPDATE event_logs SET event = event || '{email}' WHERE id = 1")
-    erased = machine.run(LDT, "erase", "participant", person, "--yes")
+    erased = machine.ldt("erase", "participant", person, "--yes")
     assert erased.returncode == 0, erased.stderr
     assert printed.read_text() == "(erased)\n"
     dump = dump_of(machine)
@@ -287,7 +297,7 @@ def test_a_backup_comes_back_on_an_empty_machine(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
     assert machine.postgres.sql("SELECT count(*) FROM runs") == runs
     assert not (machine.data / "ldt.duckdb").exists()
-    rebuilt = machine.run(LDT, "rebuild")
+    rebuilt = machine.ldt("rebuild")
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert machine.start_list() == people
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +34,35 @@ from ldt_pipeline_tests.syncing import Account, assert_equals_truth
 UNLUCKY = Subject(entity="participants", id="unlucky", reason=Reason.ASKED)
 
 
-@pytest.fixture
-def api() -> Iterator[OtherApi]:
+@contextmanager
+def serve() -> Generator[OtherApi]:
     dataset = make_dataset(
         6, participants=40, applications=5, partners=3, groups=3, tickets=2, mass_update=4
     )
     with OtherApi(dataset, Readings(max_page_size=50)) as api:
+        person(api)
         yield api
+
+
+@pytest.fixture
+def api() -> Iterator[OtherApi]:
+    with serve() as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a first sync: equal seeds make equal data, so it is made once."""
+    folder = tmp_path_factory.mktemp("first") / "data"
+    with serve() as api:
+        Account.of(folder, api, is_shared=True).sync()
+    return folder
+
+
+@pytest.fixture
+def account(api: OtherApi, first_sync: Path, tmp_path: Path) -> Account:
+    shutil.copytree(first_sync, tmp_path / "data")
+    return Account.of(tmp_path / "data", api, is_shared=True)
 
 
 def damage(path: Path) -> None:
@@ -57,10 +81,7 @@ def extract_with(account: Account, text: bytes) -> Path:
     raise AssertionError("nobody has it")
 
 
-def test_a_damaged_extract_is_not_kept_by_an_erasure(api: OtherApi, tmp_path: Path) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    account.sync()
+def test_a_damaged_extract_is_not_kept_by_an_erasure(account: Account, tmp_path: Path) -> None:
     path = extract_with(account, b"unlucky")
     with path.open("ab") as file:  # it can still be read, by whoever does not ask for its checksum
         file.write(zstandard.compress(b"{}"))
@@ -73,11 +94,8 @@ def test_a_damaged_extract_is_not_kept_by_an_erasure(api: OtherApi, tmp_path: Pa
 
 @pytest.mark.parametrize("suffix", [DATA_SUFFIX, MANIFEST_SUFFIX])
 def test_a_damaged_book_is_written_anew_from_the_warehouse(
-    api: OtherApi, tmp_path: Path, suffix: str
+    account: Account, api: OtherApi, tmp_path: Path, suffix: str
 ) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    account.sync()
     account.erase(UNLUCKY)
     before = Book.read(account.store)
     (path,) = (tmp_path / "data" / "raw" / ERASURES).glob(f"*/*{suffix}")
@@ -95,11 +113,8 @@ def test_a_damaged_book_is_written_anew_from_the_warehouse(
 
 
 def test_a_damaged_book_that_was_never_loaded_stops_everything(
-    api: OtherApi, tmp_path: Path
+    account: Account, tmp_path: Path
 ) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    account.sync()
     account.erase(UNLUCKY)
     (path,) = (tmp_path / "data" / "raw" / ERASURES).glob(f"*/*{DATA_SUFFIX}")
     damage(path)
@@ -112,13 +127,12 @@ def test_a_damaged_book_that_was_never_loaded_stops_everything(
     assert path.exists()
 
 
-def test_a_deleted_entry_of_a_damaged_extract_stays_nowhere(api: OtherApi, tmp_path: Path) -> None:
-    keeping = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    keeping.sync()
+def test_a_deleted_entry_of_a_damaged_extract_stays_nowhere(
+    account: Account, api: OtherApi, tmp_path: Path
+) -> None:
     api.delete("participants", "unlucky")
-    keeping.sync()
-    damage(extract_with(keeping, b"unlucky"))
+    account.sync()
+    damage(extract_with(account, b"unlucky"))
     account = Account.of(tmp_path / "data", api, is_shared=True, deleted_retention_days=0)
     account.erase()
     assert find(tmp_path / "data", SECRETS) == {}
@@ -128,12 +142,10 @@ def test_a_deleted_entry_of_a_damaged_extract_stays_nowhere(api: OtherApi, tmp_p
 
 
 def test_what_is_read_during_an_erasure_is_erased_by_the_next(
-    api: OtherApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    account: Account, api: OtherApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reading that began before knows nothing of the erasure, and may end in the middle of it."""
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    record = person(api)
-    account.sync()
+    record = api.dataset.get("participants", "unlucky")
 
     def look_through_and_then_arrive(*arguments: Any, **named: Any) -> Any:
         found = scan.look_through(*arguments, **named)
@@ -164,11 +176,8 @@ def test_what_is_read_during_an_erasure_is_erased_by_the_next(
 
 
 @pytest.mark.parametrize("suffix", [DATA_SUFFIX, MANIFEST_SUFFIX])
-def test_a_damaged_ledger_stops_no_erasure(api: OtherApi, tmp_path: Path, suffix: str) -> None:
+def test_a_damaged_ledger_stops_no_erasure(account: Account, tmp_path: Path, suffix: str) -> None:
     """Whoever received an export that nothing is known of any more may have to be told, too."""
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    account.sync()
     ledger.enter(
         account.settings.ledger_dir,
         table="start_list",
@@ -185,12 +194,9 @@ def test_a_damaged_ledger_stops_no_erasure(api: OtherApi, tmp_path: Path, suffix
 
 
 def test_a_published_file_that_somebody_writes_to_stops_no_erasure(
-    api: OtherApi, tmp_path: Path
+    account: Account, tmp_path: Path
 ) -> None:
     """A notebook that opens it without `read_only=True` keeps everybody else from it."""
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    account.sync()
     path = account.settings.published_path
     notebook = subprocess.Popen(
         [
@@ -217,11 +223,8 @@ def test_a_published_file_that_somebody_writes_to_stops_no_erasure(
 
 
 def test_too_little_memory_costs_no_published_file(
-    api: OtherApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    account.sync()
 
     def without_memory(*_: Any) -> bool:
         raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate")
@@ -237,11 +240,8 @@ def test_too_little_memory_costs_no_published_file(
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_a_published_file_that_is_damaged_stops_no_erasure(
-    api: OtherApi, tmp_path: Path, share: float
+    account: Account, tmp_path: Path, share: float
 ) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    account.sync()
     path = account.settings.published_path
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     account.erase(UNLUCKY)
@@ -253,11 +253,8 @@ def test_a_published_file_that_is_damaged_stops_no_erasure(
     ]
 
 
-def test_tables_without_people_lose_nobody_else(api: OtherApi, tmp_path: Path) -> None:
+def test_tables_without_people_lose_nobody_else(account: Account) -> None:
     """The published file has views beside its tables, which an erasure keeps."""
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    person(api)
-    account.sync()
     count = account.rows("SELECT count(*) FROM start_list_anonymous")
     account.erase(UNLUCKY)
     assert account.rows("SELECT count(*) FROM start_list_anonymous") == count
@@ -266,7 +263,6 @@ def test_tables_without_people_lose_nobody_else(api: OtherApi, tmp_path: Path) -
 
 def test_a_file_without_personal_data_can_lose_somebody(api: OtherApi, tmp_path: Path) -> None:
     account = Account.of(tmp_path / "data", api, is_shared=True, publish_personal_data=False)
-    person(api)
     account.sync()
     account.erase(UNLUCKY)
     account.sync()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ldt_pipeline_tests.erasing.everywhere import find
+from ldt_pipeline_tests.forked import processes
 from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
-from ldt_pipeline_tests.sync.killed import erase, processes
+from ldt_pipeline_tests.sync.killed import erase
 from ldt_pipeline_tests.syncing import Account
 
 KILLS = 8

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,11 @@ from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
 from ldt_pipeline_tests.syncing import Account, assert_equals_truth
 
 SECRETS = {"first.last@secret.example", "Firstname-of-nobody-else", "Quite a secret illness"}
+ENTERED_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
-@pytest.fixture
-def api() -> Iterator[OtherApi]:
+@contextmanager
+def serve() -> Generator[OtherApi]:
     dataset = make_dataset(
         5, participants=60, applications=10, partners=4, groups=4, tickets=3, mass_update=9
     )
@@ -31,17 +34,45 @@ def api() -> Iterator[OtherApi]:
         yield api
 
 
+@pytest.fixture
+def api() -> Iterator[OtherApi]:
+    with serve() as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a first sync: equal seeds make equal data, so it is made once."""
+    folder = tmp_path_factory.mktemp("first") / "data"
+    with serve() as api:
+        person(api)
+        Account.of(folder, api, is_shared=True).sync()
+    return folder
+
+
+@pytest.fixture
+def record(api: OtherApi) -> dict[str, Any]:
+    """Somebody who has entered."""
+    return person(api)
+
+
+@pytest.fixture
+def account(api: OtherApi, record: dict[str, Any], first_sync: Path, tmp_path: Path) -> Account:
+    """A data folder that holds them."""
+    shutil.copytree(first_sync, tmp_path / "data")
+    return Account.of(tmp_path / "data", api, is_shared=True)
+
+
 def person(api: OtherApi, **values: Any) -> dict[str, Any]:
     """Let somebody enter, with answers that nobody else gives."""
     template = next(each for each in api.dataset.live("participants") if not each["gdprRedacted"])
     email, name, note = sorted(SECRETS)[2], sorted(SECRETS)[0], sorted(SECRETS)[1]
-    at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     record = {
         **template,
         "id": "unlucky",
         "applicationId": None,
-        "createdAt": at,
-        "updatedAt": at,
+        "createdAt": ENTERED_AT,
+        "updatedAt": ENTERED_AT,
         "booker": {"name": name, "email": email},
         "fields": [
             {"id": "q1", "label": "First name", "value": name},
@@ -60,11 +91,12 @@ def forgotten(record: dict[str, Any], **values: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("moved", [timedelta(minutes=5), timedelta(days=-30), None])
 def test_a_redaction_wins_whenever_it_says_that_it_was(
-    api: OtherApi, tmp_path: Path, moved: timedelta | None
+    account: Account,
+    record: dict[str, Any],
+    api: OtherApi,
+    tmp_path: Path,
+    moved: timedelta | None,
 ) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    record = person(api)
-    account.sync()
     assert account.rows("SELECT email FROM start_list WHERE participant_id = 'unlucky'") != [
         (None,)
     ]
@@ -109,10 +141,9 @@ def assert_quiet(account: Account) -> None:
     assert len(read_state(account.settings).erasures) == 0
 
 
-def test_whom_the_api_still_shows_is_not_stored_again(api: OtherApi, tmp_path: Path) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True)
-    record = person(api)
-    account.sync()
+def test_whom_the_api_still_shows_is_not_stored_again(
+    account: Account, record: dict[str, Any], api: OtherApi, tmp_path: Path
+) -> None:
     held = [
         line
         for manifest in account.store.manifests()
@@ -138,13 +169,10 @@ def test_whom_the_api_still_shows_is_not_stored_again(api: OtherApi, tmp_path: P
 
 
 def test_a_deleted_entry_goes_when_its_time_is_over_and_may_come_back(
-    api: OtherApi, tmp_path: Path
+    account: Account, record: dict[str, Any], api: OtherApi, tmp_path: Path
 ) -> None:
-    record = person(api)
-    keeping = Account.of(tmp_path / "data", api, is_shared=True)
-    keeping.sync()
     api.delete("participants", "unlucky")
-    keeping.sync()
+    account.sync()
     assert find(tmp_path / "data", SECRETS), "it was deleted just now"
     account = Account.of(tmp_path / "data", api, is_shared=True, deleted_retention_days=0)
     account.sync()

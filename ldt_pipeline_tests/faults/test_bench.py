@@ -1,4 +1,8 @@
-"""Each scenario of the fault bench, briefly: the long bench is `make bench-faults`."""
+"""Scenarios of the fault bench, briefly: the long bench is `make bench-faults`.
+
+Those that no other test does: readers, damage, full disks and live change have tests of their own,
+and each of these here costs half a minute.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +15,17 @@ import pytest
 
 from benchmarks.faults.running import SCENARIOS, jobs_of, run_all
 from benchmarks.faults.tally import Tally
-
-BRIEFLY = ("api", "kills", "together")
-"""What no other test does: readers, damage, full disks and live change have tests of their own, and
-each of these here costs half a minute."""
+from ldt_pipeline_tests.forked import processes
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", BRIEFLY)
-def test_a_short_bench_finds_no_disagreement(name: str, tmp_path: Path) -> None:
+def test_a_short_bench_from_the_command_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [
-            sys.executable, "-m", "benchmarks.faults", "--short", "--scenario", name,
+            sys.executable, "-m", "benchmarks.faults", "--short", "--scenario", "together",
             "--jobs", "1", "--place", str(tmp_path),
         ],
         cwd=ROOT,
@@ -37,6 +37,26 @@ def test_a_short_bench_finds_no_disagreement(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "complete, or it was what was there before" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["api", "kills"])
+def test_a_short_bench_finds_no_disagreement(name: str, tmp_path: Path) -> None:
+    place, result = tmp_path / "place", tmp_path / "tally.json"
+    place.mkdir()
+    process = processes().Process(target=run_briefly, args=(name, place, result))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    tally = Tally.read(result)
+    assert (tally.runs, tally.disagreements) == (SCENARIOS[name].short, [])
+    assert list(place.iterdir()) == []
+
+
+def run_briefly(name: str, place: Path, result: Path) -> None:
+    (job,) = jobs_of([name], runs=None, short=True, first=0, seed="1")
+    job.run(place).write(result)
 
 
 def test_what_was_done_is_not_run_again(tmp_path: Path) -> None:

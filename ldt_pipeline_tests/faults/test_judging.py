@@ -15,6 +15,7 @@ from benchmarks.faults.place import Place, Ran
 from benchmarks.faults.tally import Tally, table
 from benchmarks.faults.truth import Tables, beyond_erasure, redacted, truth
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
+from ldt_pipeline_tests.forked import run_command
 
 TAMPERINGS = {
     "DELETE FROM start_list WHERE participant_id = (SELECT min(participant_id) FROM start_list)": (
@@ -40,7 +41,13 @@ def synced() -> Iterator[Place]:
     account = SandboxAccount(60, seed=3, applications=15, history_years=1, events=2, partners=4)
     with tempfile.TemporaryDirectory() as folder, Sandbox(account) as sandbox:
         place = Place(folder=Path(folder) / "data", sandbox=sandbox)
-        assert place.offences_in_peace() == []
+        done = run_command(
+            "sync",
+            folder=Path(folder),
+            environment=place.environment(LDT_EVENT_REFRESH_MINUTES="0"),
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert place.offences(truth(account)) == []
         yield place
     account.close()
 

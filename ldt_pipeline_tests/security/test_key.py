@@ -22,6 +22,7 @@ from ldt_pipeline.api.errors import AuthenticationError
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount, issue_key
 from ldt_pipeline_tests.api.scripted import Answer, Scripted, answer
 from ldt_pipeline_tests.cli.conftest import LDT, clean_environment
+from ldt_pipeline_tests.forked import run_command
 from ldt_pipeline_tests.security.searching import contents, places_of
 
 SENTINEL = "sentinel-4f1c9a"
@@ -53,16 +54,20 @@ def environment(base_url: str, data: Path, **more: str) -> dict[str, str]:
 
 
 def run(
-    command: list[str], *arguments: str, base_url: str, folder: Path, **more: str
+    *arguments: str, base_url: str, folder: Path, command: list[str] | None = None, **more: str
 ) -> tuple[int, str]:
-    done = subprocess.run(
-        [*command, *arguments],
-        env=environment(base_url, folder / "data", **more),
-        cwd=folder,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    own = environment(base_url, folder / "data", **more)
+    if command is None:
+        done = run_command(*arguments, folder=folder, environment=own)
+    else:
+        done = subprocess.run(
+            [*command, *arguments],
+            env=own,
+            cwd=folder,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
     text = (done.stdout + done.stderr).decode()
     (folder / f"output-{time.monotonic_ns()}.txt").write_text(text)
     return done.returncode, text
@@ -74,7 +79,7 @@ def assert_nowhere(folder: Path) -> None:
 
 def test_the_search_finds_what_is_there(sandbox: Sandbox, tmp_path: Path) -> None:
     """In raw files, in DuckDB, and in what Dagster packs: else the other tests show nothing."""
-    assert run([str(LDT)], "sync", base_url=sandbox.base_url, folder=tmp_path)[0] == 0
+    assert run("sync", base_url=sandbox.base_url, folder=tmp_path)[0] == 0
     person = sandbox.account.participant_ids()[0]
     places = places_of([person], contents(tmp_path))
     for part in (".zst (unpacked)", "warehouse.duckdb: tidy.participants", "ldt.duckdb: main."):
@@ -101,7 +106,7 @@ def test_a_sync_that_fails(fault: str, verbose: list[str], tmp_path: Path) -> No
     }
     with Scripted(answers[fault]) as server:
         base_url = "http://127.0.0.1:9/v0" if fault == "down" else server.base_url
-        status, text = run([str(LDT)], *verbose, "sync", base_url=base_url, folder=tmp_path)
+        status, text = run(*verbose, "sync", base_url=base_url, folder=tmp_path)
         assert status == 1
         assert ("Traceback" in text) == bool(verbose)
         assert fault == "down" or any(KEY in request for request in server.requests)
@@ -112,13 +117,15 @@ def test_a_sync_that_fails(fault: str, verbose: list[str], tmp_path: Path) -> No
 def test_a_crash_with_a_traceback(what: str, sandbox: Sandbox, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    command = [str(LDT)]
+    command = None
     if what == "raw is a file":
         (data / "raw").write_text("in the way")
     else:
         limited = 'ulimit -f 600; exec "$0" "$@"'  # blocks of 512 or 1,024 bytes
         command = ["bash", "-c", limited, str(LDT)]
-    status, text = run(command, "--verbose", "sync", base_url=sandbox.base_url, folder=tmp_path)
+    status, text = run(
+        *("--verbose", "sync"), command=command, base_url=sandbox.base_url, folder=tmp_path
+    )
     assert status != 0
     assert "Traceback" in text
     assert_nowhere(tmp_path)
@@ -149,7 +156,7 @@ def test_a_sync_that_is_killed(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
     assert_nowhere(tmp_path)
     with Sandbox(account) as sandbox:
-        assert run([str(LDT)], "sync", base_url=sandbox.base_url, folder=tmp_path)[0] == 0
+        assert run("sync", base_url=sandbox.base_url, folder=tmp_path)[0] == 0
     assert_nowhere(tmp_path)
     account.close()
 
@@ -166,7 +173,7 @@ def assert_in_no_arguments(pid: int) -> None:
 
 @pytest.mark.parametrize("command", [["check"], ["start-list", "1"], ["rebuild"]])
 def test_other_commands(command: list[str], sandbox: Sandbox, tmp_path: Path) -> None:
-    run([str(LDT)], "--verbose", *command, base_url=sandbox.base_url, folder=tmp_path)
+    run("--verbose", *command, base_url=sandbox.base_url, folder=tmp_path)
     assert_nowhere(tmp_path)
 
 
@@ -175,7 +182,7 @@ def test_a_key_that_was_copied_with_something_around_it(
     around: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     status, text = run(
-        *([str(LDT)], "--verbose", "check"),
+        *("--verbose", "check"),
         base_url=sandbox.base_url,
         folder=tmp_path,
         LDT_API_KEY=around.format(KEY),
@@ -188,9 +195,7 @@ def test_a_key_that_was_copied_with_something_around_it(
 def test_an_expired_key_is_never_sent(sandbox: Sandbox, tmp_path: Path) -> None:
     expired = issue_key(expires_at=1_700_000_000, jti=SENTINEL)
     sandbox.clear_requests()
-    status, text = run(
-        [str(LDT)], "sync", base_url=sandbox.base_url, folder=tmp_path, LDT_API_KEY=expired
-    )
+    status, text = run("sync", base_url=sandbox.base_url, folder=tmp_path, LDT_API_KEY=expired)
     assert status == 1
     assert "expired on 2023-11-14 22:13 UTC" in text
     assert sandbox.requests == []

@@ -22,7 +22,8 @@ import pytest
 import requests
 
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
-from ldt_pipeline_tests.cli.conftest import LDT, clean_environment
+from ldt_pipeline_tests.cli.conftest import clean_environment
+from ldt_pipeline_tests.forked import run_command
 from ldt_pipeline_tests.security.searching import contents, places_of
 from ldt_pipeline_tests.security.test_key import KEY, NEEDLES
 
@@ -170,9 +171,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
             "LDT_API_BASE_URL": sandbox.base_url,
             "LDT_DATA_DIR": str(folder / "data"),
         }
-        subprocess.run(
-            [str(LDT), "sync"], env=environment, cwd=folder, check=True, capture_output=True
-        )
+        assert run_command("sync", folder=folder, environment=environment).returncode == 0
         command = [str(DAGSTER), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]
         process = subprocess.Popen(
             [*command, "-p", str(port), "--log-level", "debug", "--code-server-log-level", "debug"],

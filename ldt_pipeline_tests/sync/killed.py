@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing as mp
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,6 @@ READ = (
     "(SELECT records FROM sync_status WHERE feed = 'participants')"
 )
 """Three numbers that are equal in every file that is not torn."""
-
-
-def processes() -> ForkServerContext:
-    """Give a way to start processes that have imported everything already."""
-    context = mp.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
 
 
 def sync(folder: Path, base_url: str, api_key: str) -> None:

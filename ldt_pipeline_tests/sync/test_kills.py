@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ldt_pipeline_tests.forked import processes
 from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
-from ldt_pipeline_tests.sync.killed import READ, processes, sync
+from ldt_pipeline_tests.sync.killed import READ, sync
 from ldt_pipeline_tests.syncing import Account, assert_equals_truth, tables
 
 KILLS = 8

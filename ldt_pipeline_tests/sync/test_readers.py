@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from ldt_pipeline_tests.forked import processes
 from ldt_pipeline_tests.other_api import OtherApi, make_dataset
-from ldt_pipeline_tests.sync.killed import READ, processes, read_until
+from ldt_pipeline_tests.sync.killed import READ, read_until
 from ldt_pipeline_tests.syncing import Account
 
 PUBLICATIONS = 10
 READERS = 3
 
 
+def serve() -> OtherApi:
+    return OtherApi(make_dataset(9, participants=60, applications=10, mass_update=9))
+
+
+@pytest.fixture(scope="module")
+def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a first sync: copy it, never write into it."""
+    folder = tmp_path_factory.mktemp("first") / "data"
+    with serve() as api:
+        Account.of(folder, api, is_shared=True).sync()
+    return folder
+
+
 @pytest.fixture
-def account(tmp_path: Path) -> Account:
-    with OtherApi(make_dataset(9, participants=60, applications=10, mass_update=9)) as api:
-        account = Account.of(tmp_path, api)
-        account.sync()
-    return account
+def account(first_sync: Path, tmp_path: Path) -> Account:
+    """An account that was synced, from an API that is there no more."""
+    folder = shutil.copytree(first_sync, tmp_path / "data")
+    return Account(folder, base_url="http://127.0.0.1:9/v0", api_key="none", is_shared=True)
 
 
 def publish_again(account: Account) -> None:
@@ -93,7 +107,7 @@ def test_what_a_killed_publication_left(account: Account) -> None:
 
 def test_a_published_file_that_was_deleted_comes_back(account: Account) -> None:
     account.settings.published_path.unlink()
-    with OtherApi(make_dataset(9, participants=60, applications=10, mass_update=9)) as api:
+    with serve() as api:
         again = Account.of(account.settings.data_dir, api)
         assert again.sync().published
     assert again.rows(READ)
