@@ -1,0 +1,103 @@
+"""Values as APIs write them: whole numbers, flags, texts, and what is kept as it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ldt_pipeline.tidy import LINEAGE, tidy_participants
+from ldt_pipeline_tests.tidy.participants import of
+from ldt_pipeline_tests.tidy.records import only, parent, raw
+
+
+@pytest.mark.parametrize("text", ['{"b" :1,"b":[ 1.10 ]}', '"x"', "[1]", "12.50", "true"])
+def test_what_is_kept_whole_is_kept_byte_for_byte(text: str) -> None:
+    record = f'{{"id": 1, "tracking":  {text} , "course": null}}'.encode()
+    row = only(tidy_participants(raw(record)))
+    assert row["tracking"] == text
+    assert "course" not in row
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (7, 7),
+        ("7", 7),
+        (" 7 ", 7),
+        ("7.0", 7),
+        (7.0, 7),
+        ([7], 7),
+        (-1, -1),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, None),
+        (10**30, None),
+        (7.5, None),
+        ("7.5", None),
+        ("many", None),
+        (True, None),
+        ({}, None),
+        ("", None),
+    ],
+)
+def test_whole_numbers(given: Any, expected: int | None) -> None:
+    assert of(competitorSize=given).get("competitor_size") == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (True, True),
+        ("true", True),
+        ("TRUE", True),
+        (1, True),
+        ("1", True),
+        (1.0, True),
+        ("yes", True),
+        (False, False),
+        ("false", False),
+        (0, False),
+        ("0", False),
+        ("perhaps", None),
+        (2, None),
+        ({}, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_flags(given: Any, expected: bool | None) -> None:
+    assert of(gdprRedacted=given).get("gdpr_redacted") == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("x", "x"),
+        (" x ", " x "),
+        (7, "7"),
+        (7.0, "7"),
+        (7.5, "7.5"),
+        (10**25, "1" + "0" * 25),
+        (True, "true"),
+        (["x"], "x"),
+        ("", None),
+        ([], None),
+        (["x", "y"], None),
+        ({"name": "x"}, None),
+        ("a\0b", "ab"),
+        ("\ud800x", "\ufffdx"),
+        ("😀", "😀"),
+    ],
+)
+def test_texts(given: Any, expected: str | None) -> None:
+    assert of(bibNumber=given).get("bib_number") == expected
+
+
+def test_long_texts_come_through() -> None:
+    assert of(eventName="x" * 1_000_000)["event_name"] == "x" * 1_000_000
+
+
+def test_of_two_members_with_one_key_the_last_counts() -> None:
+    tidied = tidy_participants(raw(b'{"id": 1, "id": 2, "raceName": "a", "raceName": null}'))
+    assert set(only(tidied)) == {"participant_id", *LINEAGE}
+    assert parent(tidied)["participant_id"].to_list() == ["2"]
