@@ -123,11 +123,12 @@ def _build(connection: duckdb.DuckDBPyConnection, path: Path, *, personal_data: 
             ]
             for copy in copies:
                 copy.result()
-        for table in TABLES.values() if personal_data else ():
-            if table.anonymous is not None:
-                _create_view(connection, table.anonymous, _columns_of(table, table.anonymous))
-        for view in VIEWS.values():
-            _create_view(connection, view.table, view.sql.format(schema="published"))
+        with transaction(connection):
+            for table in TABLES.values() if personal_data else ():
+                if table.anonymous is not None:
+                    _create_view(connection, table.anonymous, _columns_of(table, table.anonymous))
+            for view in VIEWS.values():
+                _create_view(connection, view.table, view.sql.format(schema="published"))
     finally:
         # Detaching writes the checkpoint: the file is whole, and has no log beside it.
         connection.execute("DETACH published")
@@ -152,9 +153,8 @@ def _columns_of(source: Table, view: Table) -> str:
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, view: Table, sql: str) -> None:
-    with transaction(connection):
-        connection.execute(f"CREATE VIEW published.{view.name} AS {sql}")
-        _comment(connection, view, "VIEW")
+    connection.execute(f"CREATE VIEW published.{view.name} AS {sql}")
+    _comment(connection, view, "VIEW")
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: Table, kind: str = "TABLE") -> None:
