@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
@@ -76,6 +77,13 @@ def synced(sandbox: Sandbox, first_sync: Path) -> Iterator[dg.DagsterInstance]:
     shutil.copytree(first_sync, load_settings().data_dir)
     with open_instance() as instance:
         yield instance
+
+
+@pytest.fixture
+def kept_open(synced: dg.DagsterInstance) -> Iterator[None]:
+    """Keep the warehouse open: opening it is a fifth of what runs cost. For tests that keep the file."""
+    with duckdb.connect(str(load_settings().warehouse_path)):
+        yield
 
 
 @pytest.fixture

@@ -89,6 +89,8 @@ def postgres_server() -> Iterator[Postgres]:
                 "--encoding=utf8",
                 "--no-sync",
                 "--auth=scram-sha-256",
+                # Dagster connects anew for each thing it writes: thousands of times in a test.
+                "--set=scram_iterations=1",
                 f"--pwfile={folder / 'password'}",
             ],
             check=True,
