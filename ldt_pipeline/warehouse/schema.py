@@ -11,6 +11,7 @@ are never published. `deleted_at` is not stored: it follows from tombstones and 
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import duckdb
 
@@ -153,11 +154,13 @@ def note_version(connection: duckdb.DuckDBPyConnection, *, is_ours: bool) -> Non
     )
 
 
-def _fingerprint(statements: list[str]) -> str:
+@cache
+def _fingerprint(statements: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join((str(FORMAT), *statements)).encode()).hexdigest()
 
 
-def _statements() -> list[str]:
+@cache
+def _statements() -> tuple[str, ...]:
     statements = [f"CREATE SCHEMA IF NOT EXISTS {name}" for name in ("tidy", "marts", "ops")]
     for name, columns in _OPS_TABLES.items():
         statements.append(f"CREATE TABLE ops.{name} ({columns})")
@@ -171,4 +174,4 @@ def _statements() -> list[str]:
             lineage = ", ".join(f"{name} {type_}" for name, type_ in LINEAGE_COLUMNS.items())
             columns = f"{columns}, {lineage}"
         statements.append(f"CREATE TABLE {table.layer.value}.{table.name} ({columns})")
-    return statements
+    return tuple(statements)

@@ -27,6 +27,8 @@ from ldt_pipeline_tests.forked import run_command
 from ldt_pipeline_tests.security.searching import contents, places_of
 from ldt_pipeline_tests.security.test_key import KEY, NEEDLES
 
+pytestmark = pytest.mark.timeout(600)  # Dagster's services start in each of a few tests
+
 ROOT = Path(__file__).parents[2]
 DAGSTER = Path(sys.executable).with_name("dagster")
 DEPTH = 3
