@@ -64,20 +64,41 @@ def can_go_on(connection: duckdb.DuckDBPyConnection, path: Path, shape: str) -> 
         and is_same_book
         and now() - whole_at < _WHOLE_EVERY
         and path.stat().st_size < _GROWN_BY_MOST * whole_bytes + _ALWAYS_MAY_GROW_BY
-        and not any(_is_to_be_made_anew(connection, entity) for entity in _BY_ENTRY)
+        and not _is_much_or_forgotten(connection, path)
     )
 
 
-def _is_to_be_made_anew(connection: duckdb.DuckDBPyConnection, entity: str) -> bool:
-    """Whether many entries changed, or any of whose data nothing may be left."""
-    count = take(connection, PUBLISHED, entity)
-    if count is None:
+def _is_much_or_forgotten(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Whether many entries changed, or one of whom the file may hold what nobody may see any more."""
+    try:
+        connection.execute(f"ATTACH {quoted(str(path))} AS last (READ_ONLY)")
+    except duckdb.Error:
+        return (
+            True  # somebody has it open for writing, or it is damaged: a new one needs none of it
+        )
+    try:
+        return any(_has_forgotten(connection, entity) for entity in _BY_ENTRY)
+    finally:
+        connection.execute("DETACH last")
+
+
+def _has_forgotten(connection: duckdb.DuckDBPyConnection, entity: str) -> bool:
+    if take(connection, PUBLISHED, entity) is None:
         return True
     key = table(entity).key[0]
+    # Without personal data the table goes by another name.
+    ((name,),) = connection.execute(
+        "SELECT any_value(table_name) FROM duckdb_tables() "
+        "WHERE database_name = 'last' AND list_contains([?, ?], table_name)",
+        [entity, f"{entity}_anonymous"],
+    ).fetchall()
     return connection.execute(
         f"""
-        SELECT count(*) > 0 FROM whose LEFT JOIN tidy.{entity} AS stored ON stored."{key}" = whose.id
-        WHERE stored."{key}" IS NULL OR gdpr_redacted
+        SELECT count(*) > 0
+        FROM whose LEFT JOIN tidy.{entity} AS stored ON stored."{key}" = whose.id
+        WHERE stored."{key}" IS NULL OR (stored.gdpr_redacted AND whose.id NOT IN (
+            SELECT "{key}" FROM last.{name} WHERE gdpr_redacted
+        ))
         """
     ).fetchall() == [(True,)]
 

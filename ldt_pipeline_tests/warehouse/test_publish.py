@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -197,6 +199,28 @@ def test_nothing_of_the_forgotten_is_left(published: Published, ways: Ways) -> N
     published.bring(later(4, 2, gdprRedacted=True, fields=[]))
     assert (ways.wholes, ways.copies) == (2, 1)
     assert b"Runner4" not in published.path.read_bytes()
+
+
+def test_who_was_forgotten_long_ago_costs_nothing(published: Published, ways: Ways) -> None:
+    published.bring(later(4, 2, gdprRedacted=True, fields=[]))
+    assert (ways.wholes, ways.copies) == (2, 0)
+    assert published.bring(later(4, 3, gdprRedacted=True, fields=[], bibNumber="7"))
+    assert (ways.wholes, ways.copies) == (2, 1)
+
+
+def test_a_file_that_somebody_writes_to_is_made_anew(published: Published, ways: Ways) -> None:
+    code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print(); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(published.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        assert published.bring(changed(3, 1))
+        writer.communicate()
+    assert ways.copies == 0
+    assert "Renamed3" in published.names()
 
 
 def test_a_file_that_was_written_to_is_made_anew(published: Published, ways: Ways) -> None:
