@@ -69,10 +69,15 @@ def publish(
     building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
     is_whole = force or not can_go_on(connection, path, tables)
     try:
+        if not is_whole:
+            try:
+                bring_up_to_date(connection, path, building, personal_data=personal_data)
+            except duckdb.Error:
+                # The last file may be damaged where nobody has read it: the next one needs none of it.
+                remove_database(building)
+                is_whole = True
         if is_whole:
             _build(connection, building, personal_data=personal_data)
-        else:
-            bring_up_to_date(connection, path, building, personal_data=personal_data)
         put_in_place(building, path)
     except BaseException:
         remove_database(building)

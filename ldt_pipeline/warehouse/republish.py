@@ -69,17 +69,18 @@ def can_go_on(connection: duckdb.DuckDBPyConnection, path: Path, shape: str) -> 
 
 
 def _is_much_or_forgotten(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
-    """Whether many entries changed, or one of whom the file may hold what nobody may see any more."""
+    """Whether many entries changed, or one of whom the file may hold what nobody may see any more.
+
+    Or nobody can tell, as somebody has it open for writing or it is damaged.
+    """
     try:
         connection.execute(f"ATTACH {quoted(str(path))} AS last (READ_ONLY)")
+        try:
+            return any(_has_forgotten(connection, entity) for entity in _BY_ENTRY)
+        finally:
+            connection.execute("DETACH last")
     except duckdb.Error:
-        return (
-            True  # somebody has it open for writing, or it is damaged: a new one needs none of it
-        )
-    try:
-        return any(_has_forgotten(connection, entity) for entity in _BY_ENTRY)
-    finally:
-        connection.execute("DETACH last")
+        return True
 
 
 def _has_forgotten(connection: duckdb.DuckDBPyConnection, entity: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -237,6 +238,22 @@ def test_a_file_that_was_put_there_is_made_anew(published: Published, ways: Ways
     copy.replace(published.path)
     published.bring(changed(3, 1))
     assert (ways.wholes, ways.copies) == (2, 0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_file_that_the_disk_has_damaged_is_made_anew(
+    published: Published, ways: Ways, share: float
+) -> None:
+    """Nothing tells of it but the block: neither the file's length nor when it was written."""
+    status = published.path.stat()
+    with published.path.open("r+b") as file:
+        file.seek(int(status.st_size * share))
+        file.write(b"damage")
+    os.utime(published.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert published.bring(changed(3, 1))
+    assert ways.wholes == 2
+    assert "Renamed3" in published.names()
+    assert len(published.names()) == 20
 
 
 def test_a_file_is_made_anew_each_day(
