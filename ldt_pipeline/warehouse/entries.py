@@ -98,10 +98,13 @@ def _note_changed_participants(
     """Find out whose row of the start list, or whose versions, may be other ones than last time.
 
     They follow from the record, from whether and when it was deleted, from when each of its versions
-    was first seen, from which group and partner it is of, from the questions file, and from our code.
+    was first seen, from which group and partner each of them is of, from the questions file, and from
+    our code.
     """
     claim = ", ".join(f'"{name}"' for name in CLAIM)
-    stated = connection.sql(f"SELECT DISTINCT {claim} FROM tidy.participants").pl()
+    stated = connection.sql(
+        f"SELECT {claim} FROM tidy.participants UNION SELECT {claim} FROM ops.past_versions"
+    ).pl()
     meant = resolved(stated, partners=partners, reserved_entry_groups=groups)
     same_claim = " AND ".join(
         f'stored."{name}" IS NOT DISTINCT FROM meant."{name}"' for name in CLAIM
@@ -116,16 +119,21 @@ def _note_changed_participants(
             connection,
             _PARTICIPANTS,
             f"""
+            WITH meant AS (SELECT {claim}, hash(meant_claims) AS state FROM meant_claims)
             SELECT stored.participant_id AS id, hash('{basis}', _record_hash,
-                coalesce(gdpr_redacted, FALSE), deleted_at, seen.state, meant.state) AS state
+                coalesce(gdpr_redacted, FALSE), deleted_at, seen.state, meant.state, past.state)
+                AS state
             FROM ({source}) AS stored
             LEFT JOIN (
                 SELECT id, bit_xor(hash(record_hash, first_seen_at)) AS state
                 FROM ops.sightings GROUP BY id
             ) AS seen ON seen.id = stored.participant_id
             LEFT JOIN (
-                SELECT {claim}, hash(meant_claims) AS state FROM meant_claims
-            ) AS meant ON {same_claim}
+                SELECT participant_id AS id, bit_xor(hash(record_hash, meant.state)) AS state
+                FROM ops.past_versions AS stored LEFT JOIN meant ON {same_claim}
+                GROUP BY participant_id
+            ) AS past ON past.id = stored.participant_id
+            LEFT JOIN meant ON {same_claim}
             """,
             actors=_FOLLOWERS,
         )

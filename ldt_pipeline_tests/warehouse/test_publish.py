@@ -210,7 +210,7 @@ def test_who_was_forgotten_long_ago_costs_nothing(published: Published, ways: Wa
 
 
 def test_a_file_that_somebody_writes_to_is_made_anew(published: Published, ways: Ways) -> None:
-    code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print(); sys.stdin.read()"
+    code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(published.path)],
         stdin=subprocess.PIPE,
