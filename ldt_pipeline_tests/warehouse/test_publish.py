@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ldt_pipeline.feeds.catalogue import FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.tables import TABLES, table
 from ldt_pipeline.tidy import load_questions
@@ -143,7 +144,7 @@ class Published:
         """Load an extract, and publish."""
         writer = self._store.writer(
             feed=feed,
-            partition_key="of" if feed == "deletions" else "updated_in",
+            partition_key=FEEDS[feed].partition_key,
             partition=partition,
             extracted_at=START + timedelta(hours=1, minutes=self._extracts),
             source={},
@@ -179,6 +180,20 @@ def test_few_changes_are_brought_into_a_copy(published: Published, ways: Ways) -
     assert (ways.wholes, ways.copies) == (1, 1)
     assert "Renamed3" in published.names()
     assert "Runner3" not in published.names()
+
+
+def test_a_group_that_arrives_later_is_told_of_earlier_versions_too(published: Published) -> None:
+    """The entry is of no group any more: only its first version says which it was of."""
+    published.bring(entry(30, reservedEntryGroupCode="re_1"))
+    published.bring(later(30, 1))
+    group = json.dumps({"id": "re_1", "name": "Hope", "usedCapacity": 0})
+    published.bring(group, feed="reserved_entries", partition="e1")
+    with connect(published.path, read_only=True) as file:
+        names = file.execute(
+            "SELECT reserved_entry_group_name FROM participant_versions "
+            "WHERE participant_id = 'p30' ORDER BY version"
+        ).fetchall()
+    assert names == [("Hope",), (None,)]
 
 
 def test_many_changes_make_the_file_anew(published: Published, ways: Ways) -> None:
