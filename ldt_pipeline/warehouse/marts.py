@@ -18,6 +18,7 @@ from ldt_pipeline import marts
 from ldt_pipeline.allocations.changes_table import allocation_changes
 from ldt_pipeline.erasing.ledger import receipts
 from ldt_pipeline.instants import now
+from ldt_pipeline.marts.attribution import GROUP_CLAIM
 from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions
@@ -51,21 +52,9 @@ _APPLICATION_COLUMNS = (
 _PARTICIPANT_COLUMNS = (
     "participant_id",
     "application_id",
-    "booking_id",
-    "ticket_id",
-    "ticket_title",
     "bib_number",
-    "wave",
-    "booker_name",
-    "booker_email",
-    "booker_type",
     "gdpr_redacted",
-    "reserved_entry_group_code",
-    "reserved_entry_group_name",
-    "reserved_entry_partner_name",
-    "reserved_entry_partner_enthuse_id",
-    "reserved_entry_partner_just_giving_id",
-    "reserved_entry_partner_london_marathon_id",
+    *GROUP_CLAIM[1:],
     *_ENTRY_COLUMNS,
 )
 
