@@ -18,6 +18,7 @@ in a file that is to hold no personal data, a table in its place.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,6 +38,8 @@ from ldt_pipeline.warehouse.republish import (
 )
 from ldt_pipeline.warehouse.schema import column_definitions
 from ldt_pipeline.warehouse.swap import put_in_place, remove_database
+
+_logger = logging.getLogger(__name__)
 
 _TABLES_AT_ONCE = 2
 
@@ -72,8 +75,13 @@ def publish(
         if not is_whole:
             try:
                 bring_up_to_date(connection, path, building, personal_data=personal_data)
-            except duckdb.Error:
-                # The last file may be damaged where nobody has read it: the next one needs none of it.
+            except duckdb.Error as error:
+                # It may be damaged where nobody has read it: the next one needs none of it.
+                _logger.info(
+                    "%s can't be brought up to date (%s): it is made from nothing.",
+                    path,
+                    type(error).__name__,
+                )
                 remove_database(building)
                 is_whole = True
         if is_whole:
