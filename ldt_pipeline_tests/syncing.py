@@ -7,7 +7,8 @@ another published file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +46,7 @@ from ldt_pipeline_tests.other_api import (
 )
 
 Rows = list[tuple[Any, ...]]
+Ask = Callable[[str], Rows]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +59,7 @@ class Synced:
 
 
 class Account:
-    """One organiser's data folder, synced from a server.
-
-    `is_shared` says that other processes open the warehouse too. Where they don't, it is kept open
-    between steps: opening it is a third of what a small sync costs.
-    """
+    """One organiser's data folder, synced from a server."""
 
     def __init__(
         self,
@@ -69,7 +67,6 @@ class Account:
         *,
         base_url: str,
         api_key: str,
-        is_shared: bool = False,
         **settings: Any,
     ) -> None:
         self.settings = Settings(
@@ -80,8 +77,6 @@ class Account:
             **settings,
         )
         self.retries = 2
-        self._is_shared = is_shared
-        self._open: duckdb.DuckDBPyConnection | None = None
         self.store = RawStore(str(self.settings.raw_dir))
 
     @classmethod
@@ -99,9 +94,6 @@ class Account:
 
     def sync(self, *, publish: bool = True) -> Synced:
         """Bring everything up to date and publish, as `ldt sync` does."""
-        if self._open is None and not self._is_shared:
-            self.settings.data_dir.mkdir(exist_ok=True)
-            self._open = duckdb.connect(str(self.settings.warehouse_path))
         state = read_state(self.settings)
         if state.erasures.unfinished:
             self.erase()
@@ -141,12 +133,7 @@ class Account:
 
     def erase(self, *asked: Subject) -> Erased:
         """Erase what is due: the warehouse is a new file then."""
-        if self._open is not None:
-            self._open.close()
-        erased = erase(self.settings, self.store, asked)
-        if self._open is not None:
-            self._open = duckdb.connect(str(self.settings.warehouse_path))
-        return erased
+        return erase(self.settings, self.store, asked)
 
     def load(self) -> None:
         with open_warehouse(self.settings.warehouse_path) as connection:
@@ -192,13 +179,18 @@ class Account:
         """Query the published file."""
         return published_rows(self.settings.published_path, query)
 
-    def unpublished_rows(self, query: str) -> Rows:
-        """Query the warehouse as if its tidy tables were published already."""
+    @contextmanager
+    def asking(self, *, is_published: bool = True) -> Generator[Ask]:
+        """Give a way to query the published file, or the warehouse as if it was published."""
+        if is_published:
+            with connect(self.settings.published_path, read_only=True) as connection:
+                yield lambda query: connection.execute(query).fetchall()
+            return
         with open_warehouse(self.settings.warehouse_path) as connection:
             for table in TABLES.values():
                 if table.layer is Layer.TIDY:
                     connection.execute(f"CREATE TEMP VIEW {table.name} AS {relation(table)}")
-            return connection.execute(query).fetchall()
+            yield lambda query: connection.execute(query).fetchall()
 
     def _uneven(self, client: Client, feeds: list[Any]) -> list[Any]:
         if not feeds:
@@ -257,10 +249,10 @@ def assert_equals_truth(account: Account, dataset: Dataset, *, is_published: boo
 
     Before anything is published, only what is loaded can be compared.
     """
-    ask = account.rows if is_published else account.unpublished_rows
-    pairs = [*_tidy_pairs(ask, dataset)]
-    if is_published:
-        pairs += _mart_pairs(ask, dataset, account.settings.event_ids)
+    with account.asking(is_published=is_published) as ask:
+        pairs = [*_tidy_pairs(ask, dataset)]
+        if is_published:
+            pairs += _mart_pairs(ask, dataset, account.settings.event_ids)
     for what, found, expected in pairs:
         missing = [row for row in expected if row not in set(found)]
         surplus = [row for row in found if row not in set(expected)]
@@ -269,7 +261,6 @@ def assert_equals_truth(account: Account, dataset: Dataset, *, is_published: boo
         assert len(found) == len(expected), f"{what}: rows are double"
 
 
-Ask = Callable[[str], Rows]
 Pair = tuple[str, Rows, Rows]
 
 

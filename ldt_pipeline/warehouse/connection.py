@@ -19,6 +19,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from ldt_pipeline.private_files import PRIVATE_FILE, keep_private, make_private
+from ldt_pipeline.warehouse.engine import attached, use
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
 from ldt_pipeline.warehouse.swap import identity
 
@@ -99,7 +100,8 @@ def opened(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
     try:
         if _is_known_to_be_damaged(path):
             raise _damaged(path)
-        with connect(path) as connection:
+        with attached(path) as connection:
+            _set_up(connection)
             path.chmod(PRIVATE_FILE)  # an older one may have been made for everybody
             create_or_check(connection)
             yield connection
@@ -165,25 +167,30 @@ def connect(path: Path, *, read_only: bool = False) -> Generator[duckdb.DuckDBPy
     """Open a DuckDB file, with instants in UTC, and close it whatever happens."""
     connection = duckdb.connect(str(path), read_only=read_only)
     try:
-        # Without this, dates shift with the machine's zone.
-        connection.execute("SET TimeZone = 'UTC'")
-        # A query of some seconds draws a bar to stdout otherwise, terminal or not.
-        connection.execute("SET enable_progress_bar = false")
-        # Tables have no order, and keeping one takes memory. Left alone DuckDB takes most of the
-        # machine's, where it could write to disk instead.
-        connection.execute("SET preserve_insertion_order = false")
-        connection.execute("SET memory_limit = '384MB'")
-        connection.execute(f"SET checkpoint_threshold = '{_LOG_MOST}'")
+        _set_up(connection)
         yield connection
     finally:
         connection.close()
 
 
+def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
+    # Without this, dates shift with the machine's zone.
+    connection.execute("SET TimeZone = 'UTC'")
+    # A query of some seconds draws a bar to stdout otherwise, terminal or not.
+    connection.execute("SET enable_progress_bar = false")
+    # Tables have no order, and keeping one takes memory. Left alone DuckDB takes most of the
+    # machine's, where it could write to disk instead.
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET memory_limit = '384MB'")
+    connection.execute(f"SET checkpoint_threshold = '{_LOG_MOST}'")
+
+
 @contextmanager
 def another(connection: duckdb.DuckDBPyConnection) -> Generator[duckdb.DuckDBPyConnection]:
-    """Give a second connection to what `connect` opened, for another thread."""
+    """Give a second connection to the warehouse, for another thread."""
     cursor = connection.cursor()
     try:
+        use(cursor)
         cursor.execute("SET TimeZone = 'UTC'")
         yield cursor
     finally:

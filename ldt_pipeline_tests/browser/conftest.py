@@ -58,12 +58,12 @@ def find_browser() -> str:
     pytest.skip(sentence)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def executable() -> str:
     return find_browser()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def account(executable: str) -> Iterator[SandboxAccount]:
     """An account with two people who have one bib: what the sandbox gives twice depends on the day."""
     account = SandboxAccount(600, seed=0, applications=80, history_years=2)
@@ -73,7 +73,7 @@ def account(executable: str) -> Iterator[SandboxAccount]:
     account.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def data(account: SandboxAccount, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder that was synced once, with its sandbox still there."""
     folder = tmp_path_factory.mktemp("browser") / "data"
@@ -86,13 +86,13 @@ def data(account: SandboxAccount, tmp_path_factory: pytest.TempPathFactory) -> I
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def instance(data: Path) -> Iterator[dg.DagsterInstance]:
     with open_instance() as instance:
         yield instance
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(data: Path) -> Iterator[str]:
     """Where `dg dev` serves its pages."""
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def address(data: Path) -> Iterator[str]:
                 continue
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(executable: str, address: str) -> Iterator[Page]:
     from playwright.sync_api import sync_playwright
 

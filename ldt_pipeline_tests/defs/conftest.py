@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pytest
 
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
@@ -80,13 +79,6 @@ def synced(sandbox: Sandbox, first_sync: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def kept_open(synced: dg.DagsterInstance) -> Iterator[None]:
-    """Keep the warehouse open: opening it is a fifth of what runs cost. For tests that keep the file."""
-    with duckdb.connect(str(load_settings().warehouse_path)):
-        yield
-
-
-@pytest.fixture
 def lean(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a sync publish by the calls into the core that the assets make, as all else it does.
 
@@ -102,7 +94,6 @@ def lean(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
             load_settings().data_dir,
             base_url=sandbox.base_url,
             api_key=sandbox.api_key,
-            is_shared=True,
         )
         runner.runs.append(job_name)
         try:

@@ -67,7 +67,6 @@ def test_a_second_sync_asks_little_and_changes_no_published_byte(synced, sandbox
     assert path.read_bytes() == before[1]
 
 
-@pytest.mark.usefixtures("kept_open")
 def test_what_was_deleted_leaves_the_start_list_and_stays_in_participants(
     synced, account, sandbox
 ) -> None:
@@ -86,7 +85,6 @@ def test_what_was_deleted_leaves_the_start_list_and_stays_in_participants(
     assert len({each.path for each in walked}) == 1, "only the roster that disagrees is read"
 
 
-@pytest.mark.usefixtures("kept_open")
 def test_a_late_row_of_a_new_event_is_found_and_read_in_one_sync(synced, account, sandbox) -> None:
     """Reconciling may find an event that nobody has heard of: its lists are read after it."""
     event_id = account.add_event(name="Unheard of")
@@ -102,7 +100,6 @@ def test_a_late_row_of_a_new_event_is_found_and_read_in_one_sync(synced, account
     assert len(sandbox.requests) <= 6
 
 
-@pytest.mark.usefixtures("kept_open")
 def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fails_before(
     synced, account, sandbox
 ) -> None:
@@ -139,7 +136,7 @@ def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fa
     ]
 
 
-@pytest.mark.usefixtures("kept_open", "lean")
+@pytest.mark.usefixtures("lean")
 def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
     raw = load_settings().raw_dir
     before = {path: path.stat().st_mtime_ns for path in raw.rglob("*.zst")}
@@ -155,7 +152,7 @@ def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
     assert len(new) == 1
 
 
-@pytest.mark.usefixtures("kept_open", "lean")
+@pytest.mark.usefixtures("lean")
 def test_an_incomplete_list_is_not_published(synced, account, sandbox) -> None:
     inode = load_settings().published_path.stat().st_ino
     account.add_participant(race_id=account.race_ids()[0])
@@ -203,7 +200,6 @@ def test_a_rebuild_of_half_a_first_load_is_not_published(synced) -> None:
     assert load_settings().published_path.stat().st_ino == inode
 
 
-@pytest.mark.usefixtures("kept_open")
 def test_a_killed_command_does_not_keep_its_place_in_a_pool(synced) -> None:
     """A run of a process that is no more still holds the pool: the next one would wait for ever.
 
@@ -227,7 +223,7 @@ def test_a_killed_command_does_not_keep_its_place_in_a_pool(synced) -> None:
     Runner(defs, synced, lambda _: None).run(LOAD)
 
 
-@pytest.mark.usefixtures("kept_open", "lean")
+@pytest.mark.usefixtures("lean")
 def test_a_sync_after_a_killed_one_takes_away_what_that_had_begun(synced) -> None:
     """Half an extract holds people too, and nobody would look for them there."""
     begun = load_settings().raw_dir / "participants" / "updated_in=2026-11" / ".tmp-begun"
@@ -243,7 +239,6 @@ def test_a_sync_after_a_killed_one_takes_away_what_that_had_begun(synced) -> Non
     assert not begun.exists()
 
 
-@pytest.mark.usefixtures("kept_open")
 def test_reading_every_list_whole_takes_away_what_killed_runs_of_the_daemon_left(synced) -> None:
     begun = load_settings().exports_dir / "race=1" / ".tmp-begun"
     begun.parent.mkdir(parents=True, exist_ok=True)
@@ -252,7 +247,6 @@ def test_reading_every_list_whole_takes_away_what_killed_runs_of_the_daemon_left
     assert not begun.exists()
 
 
-@pytest.mark.usefixtures("kept_open")
 def test_neither_key_nor_people_reach_dagsters_records(synced, account, sandbox) -> None:
     """Everything that Dagster wrote, in files and databases, is looked through byte by byte."""
     account.update_participant(sorted(account.participant_ids())[3], bib_number="1")

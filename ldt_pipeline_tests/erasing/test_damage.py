@@ -55,14 +55,14 @@ def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a first sync: equal seeds make equal data, so it is made once."""
     folder = tmp_path_factory.mktemp("first") / "data"
     with serve() as api:
-        Account.of(folder, api, is_shared=True).sync()
+        Account.of(folder, api).sync()
     return folder
 
 
 @pytest.fixture
 def account(api: OtherApi, first_sync: Path, tmp_path: Path) -> Account:
     shutil.copytree(first_sync, tmp_path / "data")
-    return Account.of(tmp_path / "data", api, is_shared=True)
+    return Account.of(tmp_path / "data", api)
 
 
 def damage(path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_deleted_entry_of_a_damaged_extract_stays_nowhere(
     api.delete("participants", "unlucky")
     account.sync()
     damage(extract_with(account, b"unlucky"))
-    account = Account.of(tmp_path / "data", api, is_shared=True, deleted_retention_days=0)
+    account = Account.of(tmp_path / "data", api, deleted_retention_days=0)
     account.erase()
     assert find(tmp_path / "data", SECRETS) == {}
     account.sync()
@@ -262,7 +262,7 @@ def test_tables_without_people_lose_nobody_else(account: Account) -> None:
 
 
 def test_a_file_without_personal_data_can_lose_somebody(api: OtherApi, tmp_path: Path) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True, publish_personal_data=False)
+    account = Account.of(tmp_path / "data", api, publish_personal_data=False)
     account.sync()
     account.erase(UNLUCKY)
     account.sync()

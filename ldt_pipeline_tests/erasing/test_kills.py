@@ -26,7 +26,7 @@ def test_kills(tmp_path: Path) -> None:
     context = processes()
     killed = 0
     with OtherApi(dataset, Readings(max_page_size=50)) as api:
-        account = Account.of(tmp_path / "data", api, is_shared=True)
+        account = Account.of(tmp_path / "data", api)
         account.sync()
         everybody = [each for each in dataset.live("participants") if not each["gdprRedacted"]]
         gone: set[str] = set()

@@ -46,7 +46,7 @@ def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first") / "data"
     with serve() as api:
         person(api)
-        Account.of(folder, api, is_shared=True).sync()
+        Account.of(folder, api).sync()
     return folder
 
 
@@ -60,7 +60,7 @@ def record(api: OtherApi) -> dict[str, Any]:
 def account(api: OtherApi, record: dict[str, Any], first_sync: Path, tmp_path: Path) -> Account:
     """A data folder that holds them."""
     shutil.copytree(first_sync, tmp_path / "data")
-    return Account.of(tmp_path / "data", api, is_shared=True)
+    return Account.of(tmp_path / "data", api)
 
 
 def person(api: OtherApi, **values: Any) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def test_a_deleted_entry_goes_when_its_time_is_over_and_may_come_back(
     api.delete("participants", "unlucky")
     account.sync()
     assert find(tmp_path / "data", SECRETS), "it was deleted just now"
-    account = Account.of(tmp_path / "data", api, is_shared=True, deleted_retention_days=0)
+    account = Account.of(tmp_path / "data", api, deleted_retention_days=0)
     account.sync()
     assert find(tmp_path / "data", SECRETS) == {}
     assert account.rows("SELECT subject_id, reason FROM erasures") == [("unlucky", "deleted")]
@@ -191,14 +191,14 @@ def test_a_deleted_entry_goes_when_its_time_is_over_and_may_come_back(
 def test_retention(api: OtherApi, tmp_path: Path) -> None:
     long_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(days=800)
     person(api, raceStartDate=long_ago)
-    keeping = Account.of(tmp_path / "data", api, is_shared=True)
+    keeping = Account.of(tmp_path / "data", api)
     keeping.sync()
     columns = "race_id, ticket_id, wave, original_ticket_price_amount, created_at, updated_at"
     before = keeping.rows(f"SELECT participant_id, {columns} FROM participants ORDER BY 1")
     groups = keeping.rows("SELECT * FROM partner_allocations ORDER BY ALL")
     younger = "race_start_at >= now() - INTERVAL 790 DAY"
     others = keeping.rows(f"SELECT * FROM start_list WHERE {younger} ORDER BY ALL")
-    account = Account.of(tmp_path / "data", api, is_shared=True, retention_days=790)
+    account = Account.of(tmp_path / "data", api, retention_days=790)
     account.sync()
     assert find(tmp_path / "data", SECRETS) == {}
     assert account.rows(f"SELECT participant_id, {columns} FROM participants ORDER BY 1") == before
@@ -216,7 +216,7 @@ def test_retention_reaches_what_was_exported_after_the_race_and_nothing_else(
 ) -> None:
     long_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(days=800)
     person(api, raceStartDate=long_ago)
-    account = Account.of(tmp_path / "data", api, is_shared=True, retention_days=790)
+    account = Account.of(tmp_path / "data", api, retention_days=790)
     account.settings.exports_dir.mkdir(parents=True)
     others = [
         each["id"]
@@ -244,7 +244,7 @@ def test_retention_reaches_what_was_exported_after_the_race_and_nothing_else(
 def test_nothing_due_reads_no_raw_data(
     api: OtherApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account = Account.of(tmp_path / "data", api, is_shared=True, retention_days=100_000)
+    account = Account.of(tmp_path / "data", api, retention_days=100_000)
     account.sync()
 
     def read(*_: Any, **__: Any) -> Any:

@@ -18,11 +18,11 @@ READ = (
 
 
 def sync(folder: Path, base_url: str, api_key: str) -> None:
-    Account(folder, base_url=base_url, api_key=api_key, is_shared=True).sync()
+    Account(folder, base_url=base_url, api_key=api_key).sync()
 
 
 def erase(folder: Path, base_url: str, api_key: str, ids: list[str]) -> None:
-    account = Account(folder, base_url=base_url, api_key=api_key, is_shared=True)
+    account = Account(folder, base_url=base_url, api_key=api_key)
     account.erase(*(Subject(entity="participants", id=each, reason=Reason.ASKED) for each in ids))
 
 

@@ -53,7 +53,7 @@ def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a first sync: equal seeds make equal data, so it is made once."""
     folder = tmp_path_factory.mktemp("first") / "data"
     with OtherApi(small(), READINGS) as api:
-        Account.of(folder, api, is_shared=True).sync(publish=False)
+        Account.of(folder, api).sync(publish=False)
     return folder
 
 
@@ -225,9 +225,8 @@ def test_records_without_an_instant_before_all_others(tmp_path: Path) -> None:
         api.handle = without_instant  # type: ignore[method-assign]
         dataset.touch("participants", dataset.live("participants")[3]["id"], bibNumber="seen")
         account.sync(publish=False)
-        assert account.unpublished_rows(
-            "SELECT count(*) FROM participants WHERE bib_number = 'seen'"
-        ) == [(1,)]
+        with account.asking(is_published=False) as ask:
+            assert ask("SELECT count(*) FROM participants WHERE bib_number = 'seen'") == [(1,)]
 
 
 @pytest.mark.parametrize("unknown_parent", ["not_found", "empty"])

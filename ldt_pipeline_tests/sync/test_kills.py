@@ -24,7 +24,7 @@ def test_kills(tmp_path: Path) -> None:
     context = processes()
     killed = 0
     with OtherApi(dataset, Readings(max_page_size=50)) as api:
-        account = Account.of(tmp_path / "data", api, is_shared=True)
+        account = Account.of(tmp_path / "data", api)
         for _ in range(KILLS):
             process = context.Process(
                 target=sync, args=(tmp_path / "data", api.base_url, api.api_key), daemon=True

@@ -26,7 +26,7 @@ def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a first sync: copy it, never write into it."""
     folder = tmp_path_factory.mktemp("first") / "data"
     with serve() as api:
-        Account.of(folder, api, is_shared=True).sync()
+        Account.of(folder, api).sync()
     return folder
 
 
@@ -34,7 +34,7 @@ def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def account(first_sync: Path, tmp_path: Path) -> Account:
     """An account that was synced, from an API that is there no more."""
     folder = shutil.copytree(first_sync, tmp_path / "data")
-    return Account(folder, base_url="http://127.0.0.1:9/v0", api_key="none", is_shared=True)
+    return Account(folder, base_url="http://127.0.0.1:9/v0", api_key="none")
 
 
 def publish_again(account: Account) -> None:
