@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser dev lint format types check docs site notebooks bench bench-memory bench-fetch bench-tidy bench-publish bench-incremental bench-peers bench-faults lock clean
+.PHONY: help setup demo test test-quick test-browser dev lint format types check docs site notebooks bench bench-memory bench-fetch bench-tidy bench-publish bench-incremental bench-peers bench-faults lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,6 +26,9 @@ demo: setup ## From nothing to a start list and allocations, on the embedded san
 # one process would wait for the other. One process more than cores: some tests wait for servers and disks.
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
+
+test-quick: setup ## Run the tests that take less than some ten seconds each: minutes, not a quarter of an hour
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not slow"
 
 test-browser: setup ## Drive a browser through Dagster's pages (LDT_BROWSER names it, else chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -19,7 +19,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from ldt_pipeline.private_files import PRIVATE_FILE, keep_private, make_private
-from ldt_pipeline.warehouse.engine import attached, use
+from ldt_pipeline.warehouse.engine import attached
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
 from ldt_pipeline.warehouse.swap import identity
 
@@ -34,6 +34,9 @@ What a kill leaves in the log is read from there."""
 
 _kept_open: dict[Path, int] = {}
 """Which warehouses are kept open, and by which thread."""
+
+Another = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+"""Gives a thread a connection of its own to a file that is open."""
 
 _DAMAGE = (
     "Corrupt database file",
@@ -185,16 +188,21 @@ def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"SET checkpoint_threshold = '{_LOG_MOST}'")
 
 
-@contextmanager
-def another(connection: duckdb.DuckDBPyConnection) -> Generator[duckdb.DuckDBPyConnection]:
-    """Give a second connection to the warehouse, for another thread."""
-    cursor = connection.cursor()
-    try:
-        use(cursor)
-        cursor.execute("SET TimeZone = 'UTC'")
-        yield cursor
-    finally:
-        cursor.close()
+def others(connection: duckdb.DuckDBPyConnection) -> Another:
+    """Give a way for other threads to get connections of their own to the same file."""
+    ((name,),) = connection.execute("SELECT current_database()").fetchall()
+
+    @contextmanager
+    def another() -> Generator[duckdb.DuckDBPyConnection]:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(f'USE "{name}"')
+            cursor.execute("SET TimeZone = 'UTC'")
+            yield cursor
+        finally:
+            cursor.close()
+
+    return another
 
 
 def quoted(text: str) -> str:

@@ -60,7 +60,8 @@ def attached(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
     try:
         connection = engine.base.cursor()
         try:
-            use(connection)
+            # Names mean what is in the file.
+            connection.execute(f"USE {_NAME}")
             yield connection
         finally:
             connection.close()
@@ -70,11 +71,6 @@ def attached(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
             _end(engine)
         raise
     _end(engine)
-
-
-def use(connection: duckdb.DuckDBPyConnection) -> None:
-    """Have names mean what is in the file."""
-    connection.execute(f"USE {_NAME}")
 
 
 def _begin(path: Path) -> _Engine:
@@ -115,12 +111,15 @@ def _end(engine: _Engine) -> None:
         finally:
             if engine.has_failed:
                 _stop(engine)
-            for other in [each for each in _kept if each is not engine and not each.users]:
+            for other in [each for each in _kept if each is not engine and _is_idle(each)]:
                 _stop(other)
+
+
+def _is_idle(engine: _Engine) -> bool:
+    return engine.users == 0 and engine.process == os.getpid()
 
 
 def _stop(engine: _Engine) -> None:
     _kept.remove(engine)
-    if engine.process == os.getpid():
-        with suppress(duckdb.Error):
-            engine.base.close()
+    with suppress(duckdb.Error):
+        engine.base.close()

@@ -28,7 +28,7 @@ import duckdb
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.tables import TABLES, VIEWS, Table
-from ldt_pipeline.warehouse.connection import another, quoted, transaction
+from ldt_pipeline.warehouse.connection import Another, others, quoted, transaction
 from ldt_pipeline.warehouse.entries import note_changed_applications
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.republish import (
@@ -124,11 +124,12 @@ def _build(connection: duckdb.DuckDBPyConnection, path: Path, *, personal_data: 
     )
     try:
         # DuckDB copies a table of this size on one core; two tables at a time take two.
+        another = others(connection)
         with ThreadPoolExecutor(max_workers=_TABLES_AT_ONCE) as threads:
             copies = [
                 threads.submit(
                     _copy,
-                    connection,
+                    another,
                     table,
                     table if personal_data else table.anonymous or table,
                 )
@@ -147,9 +148,9 @@ def _build(connection: duckdb.DuckDBPyConnection, path: Path, *, personal_data: 
         connection.execute("DETACH published")
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, source: Table, table: Table) -> None:
+def _copy(another: Another, source: Table, table: Table) -> None:
     """Copy a table of the warehouse, as a table that may have fewer columns."""
-    with another(connection) as cursor:
+    with another() as cursor:
         names = list(table.schema)
         # In one transaction: hundreds of comments would each be written to the disk.
         with transaction(cursor):

@@ -69,6 +69,7 @@ def edit(document: dict[str, Any]) -> None:
     document["events"][0]["allocations"].append({"partner": "Owl Rescue", "groups": [new]})
 
 
+@pytest.mark.slow
 def test_the_walk_through_of_the_docs(
     ldt: Run, served: Sandbox, tmp_path: Path, settings: dict[str, str]
 ) -> None:

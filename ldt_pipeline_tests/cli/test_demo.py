@@ -16,6 +16,7 @@ from ldt_pipeline.cli.demo_folder import is_demo_folder, prepare
 from ldt_pipeline_tests.cli.conftest import LDT, clean_environment, run_ldt
 
 
+@pytest.mark.slow
 def test_demo_twice(tmp_path: Path) -> None:
     first = run_ldt("demo", "--participants", "100", folder=tmp_path, settings={})
     assert (first.status, first.err) == (0, "")

@@ -88,6 +88,7 @@ def _values(world: World) -> set[str]:
     return {row[0] for row in rows}
 
 
+@pytest.mark.slow
 def test_erased_everywhere(world: World) -> None:
     race_id = world.rows(
         f"SELECT race_id FROM start_list WHERE participant_id = '{world.participant}'"
@@ -124,6 +125,7 @@ def test_erased_everywhere(world: World) -> None:
     assert world.found() == {}
     assert len(list((world.data / "allocations" / "plans").iterdir())) == 1, "another's plan stays"
     assert known.exists(), "the names of a race tell nobody who it was"
+    assert (world.data / "exports" / "other.csv").exists()
     now_of_dagster = find(world.data / "dagster", public)
     assert {path: now_of_dagster.get(path) for path in of_dagster} == of_dagster
     assert not [value for value in world.values if value in ran.out + ran.err]
@@ -237,4 +239,3 @@ def test_others_with_the_same_address_are_listed(world: World) -> None:
     booker, member = rows[0]
     ran = world.run("erase", "participant", booker)
     assert f"Not erased:   participant {member} was booked with the same e-mail address" in ran.out
-    assert (world.data / "exports" / "other.csv").exists()

@@ -52,6 +52,7 @@ def test_a_quiet_sync_does_without_dagster(
     assert ran.out.count("Asking what changed") == 1
 
 
+@pytest.mark.slow
 def test_a_whole_sync_finds_what_no_timestamp_and_no_total_tells_of(tmp_path: Path) -> None:
     """A row that was committed months late, while another one went."""
     account = SandboxAccount(30, seed=5, applications=5, history_years=1, events=1)
@@ -68,6 +69,7 @@ def test_a_whole_sync_finds_what_no_timestamp_and_no_total_tells_of(tmp_path: Pa
     account.close()
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_no_more(synced: Run, folder: Path, settings: dict[str, str]) -> None:
     """Files may not grow beyond a size: DuckDB, Dagster's SQLite or we notice it first."""
     path = folder / "data" / "ldt.duckdb"
@@ -194,6 +196,7 @@ def test_interrupted_in_the_middle_of_a_step(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_rebuild_needs_no_key_and_no_network_and_gives_the_same_rows(
     synced: Run, folder: Path
 ) -> None:

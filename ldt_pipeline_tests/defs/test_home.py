@@ -31,6 +31,7 @@ with open_instance() as instance:
 """
 
 
+@pytest.mark.slow
 def test_many_commands_make_it_at_once(tmp_path: Path) -> None:
     start = tmp_path / "start"
     environment = {**os.environ, "LDT_DATA_DIR": str(tmp_path / "data")}

@@ -89,6 +89,7 @@ def forgotten(record: dict[str, Any], **values: Any) -> dict[str, Any]:
     return {**record, "gdprRedacted": True, "fields": [], "booker": None, **values}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moved", [timedelta(minutes=5), timedelta(days=-30), None])
 def test_a_redaction_wins_whenever_it_says_that_it_was(
     account: Account,
@@ -141,6 +142,7 @@ def assert_quiet(account: Account) -> None:
     assert len(read_state(account.settings).erasures) == 0
 
 
+@pytest.mark.slow
 def test_whom_the_api_still_shows_is_not_stored_again(
     account: Account, record: dict[str, Any], api: OtherApi, tmp_path: Path
 ) -> None:
@@ -168,6 +170,7 @@ def test_whom_the_api_still_shows_is_not_stored_again(
     assert_quiet(account)
 
 
+@pytest.mark.slow
 def test_a_deleted_entry_goes_when_its_time_is_over_and_may_come_back(
     account: Account, record: dict[str, Any], api: OtherApi, tmp_path: Path
 ) -> None:
@@ -188,6 +191,7 @@ def test_a_deleted_entry_goes_when_its_time_is_over_and_may_come_back(
     assert find(tmp_path / "data", SECRETS), "whoever is back is on the list, with a name"
 
 
+@pytest.mark.slow
 def test_retention(api: OtherApi, tmp_path: Path) -> None:
     long_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(days=800)
     person(api, raceStartDate=long_ago)

@@ -133,6 +133,7 @@ def test_nothing_reaches_a_bucket_that_the_ledger_refused(
 attempts = st.tuples(people, st.integers(0, 10), st.booleans())
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,

@@ -158,6 +158,7 @@ def assert_equals_served(path: Path, dataset: Dataset) -> None:
         assert set(published_rows(path, f"SELECT {column} FROM {table}")) == served
 
 
+@pytest.mark.slow
 @settings(
     max_examples=6,
     deadline=None,
@@ -217,6 +218,7 @@ def ldt(folder: Path, *arguments: str) -> Ran:
     return run_ldt(*arguments, folder=folder, settings={"LDT_DATA_DIR": str(folder / "data")})
 
 
+@pytest.mark.slow
 def test_a_sync_through_dagster(synced: tuple[Path, Ran], dataset: Dataset) -> None:
     folder, ran = synced
     assert ran.status == 0, ran.err
@@ -270,6 +272,7 @@ def test_allocations_and_what_is_not_there(synced: tuple[Path, Ran]) -> None:
             assert [cell for cell in cells if defuse(cell) != cell] == []
 
 
+@pytest.mark.slow
 def test_a_rebuild(synced: tuple[Path, Ran], dataset: Dataset, tmp_path: Path) -> None:
     folder, _ = synced
     shutil.copytree(folder / "data" / "raw", tmp_path / "data" / "raw")

@@ -77,6 +77,7 @@ def assert_nowhere(folder: Path) -> None:
     assert places_of(NEEDLES, contents(folder)) == []
 
 
+@pytest.mark.slow
 def test_the_search_finds_what_is_there(sandbox: Sandbox, tmp_path: Path) -> None:
     """In raw files, in DuckDB, and in what Dagster packs: else the other tests show nothing."""
     assert run("sync", base_url=sandbox.base_url, folder=tmp_path)[0] == 0
@@ -131,6 +132,7 @@ def test_a_crash_with_a_traceback(what: str, sandbox: Sandbox, tmp_path: Path) -
     assert_nowhere(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_sync_that_is_killed(tmp_path: Path) -> None:
     """In the middle of a step, with requests under way; and no process has it in its arguments."""
     account = SandboxAccount(40, seed=4, applications=10, history_years=1, events=2)

@@ -85,6 +85,7 @@ def test_an_export(synced: tuple[Path, Ran], sandbox: Sandbox) -> None:
     assert_private(data)
 
 
+@pytest.mark.slow
 def test_what_is_there_in_the_middle_of_a_sync(sandbox: Sandbox, tmp_path: Path) -> None:
     """Temporary files and write-ahead logs live for moments: look all the time, then kill."""
     data = tmp_path / "data"

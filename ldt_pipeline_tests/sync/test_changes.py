@@ -152,6 +152,7 @@ def test_the_newest_record_goes_and_comes_back(account: Account, api: OtherApi) 
     assert_settles(account, api)
 
 
+@pytest.mark.slow
 def test_content_that_changes_and_changes_back_at_one_instant(
     account: Account, api: OtherApi
 ) -> None:
@@ -229,6 +230,7 @@ def test_records_without_an_instant_before_all_others(tmp_path: Path) -> None:
             assert ask("SELECT count(*) FROM participants WHERE bib_number = 'seen'") == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unknown_parent", ["not_found", "empty"])
 def test_an_event_that_the_api_does_not_know(unknown_parent: Any, tmp_path: Path) -> None:
     """A mistyped setting costs no request each time."""

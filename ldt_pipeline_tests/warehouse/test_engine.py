@@ -91,12 +91,19 @@ def test_a_result_that_nobody_reads_to_the_end_holds_nothing(path: Path) -> None
     assert rows(path)[0] == -1
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_it_is_closed_and_rolled_back_whatever_happens(path: Path, error: type) -> None:
-    with pytest.raises(error), attached(path) as connection:
+def write_and(error: type[BaseException], path: Path) -> None:
+    with attached(path) as connection:
         connection.execute("BEGIN")
         connection.execute("INSERT INTO t VALUES (1)")
         raise error
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_it_is_closed_and_rolled_back_whatever_happens(
+    path: Path, error: type[BaseException]
+) -> None:
+    with pytest.raises(error):
+        write_and(error, path)
     assert write_in_another_process(path, 2).returncode == 0
     assert rows(path) == [2]
 

@@ -205,6 +205,7 @@ def test_a_silent_change_begins_when_it_is_first_seen(tmp_path: Path) -> None:
     ] == [("1", 0, 1), ("2", 1, None)]
 
 
+@pytest.mark.slow
 def test_nothing_is_told_of_whoever_was_forgotten(tmp_path: Path) -> None:
     answers = {"First name": "Ann", "Emergency contact name": "Bo"}
     found = load_all(
