@@ -174,6 +174,7 @@ def fetch_everything(
         ApiError: Something could not be read.
     """
     reader = _Reader(client, store, feed, progress)
+    identities = reader.identities = set[str | int]()
     oldest, total, read_at = first_record(client, _request(feed, Window()))
     after = None
     if oldest and oldest.updated_at and total and total > _WINDOW_RECORDS_MOST:
@@ -181,7 +182,7 @@ def fetch_everything(
         windows = [Window(before=after)]
         reader.read_windows(windows, oldest=oldest.updated_at, end=after, total=total, known=known)
     reader.read_tail(after, known, position(store, feed), read_at=read_at)
-    return reader.fetched, reader.identities
+    return reader.fetched, identities
 
 
 def store_records(
@@ -202,6 +203,9 @@ def store_records(
 class _Reader:
     """Walks windows of one feed, several at once, and keeps what they bring."""
 
+    # All identities of a list take as much memory as the list is long: only where they are wanted.
+    identities: set[str | int] | None = None
+
     def __init__(
         self, client: Client, store: RawStore, feed: ChangeFeed, progress: Progress | None
     ) -> None:
@@ -212,7 +216,6 @@ class _Reader:
         self._book = Book.read(store)
         self._lock = threading.Lock()
         self.fetched = Fetched()
-        self.identities: set[str | int] = set()
 
     def read_windows(
         self,
@@ -307,7 +310,6 @@ class _Reader:
         writer = MonthWriter(self._store, self._feed, now(), _source(self._feed, window))
         newest: dt.datetime | None = None
         seen = 0
-        identities: set[str | int] = set()
         try:
             for records in walk_window(
                 self._client, _request(self._feed), window, proof, records_most=records_most
@@ -315,11 +317,13 @@ class _Reader:
                 seen += len(records)
                 for read in records:
                     record = self._book.stored(self._feed.entity, read)
-                    identities.add(record.identity)
                     if record.updated_at and (newest is None or record.updated_at > newest):
                         newest = record.updated_at
                     if record.hash != known.get(record.identity):
                         writer.append(record)
+                if self.identities is not None:
+                    with self._lock:
+                        self.identities.update(record.identity for record in records)
                 self._progress(len(records))
         except BaseException as error:
             writer.abandon(error)
@@ -327,7 +331,6 @@ class _Reader:
         manifests = writer.commit()
         started_at = proof.server_time or now()
         with self._lock:
-            self.identities |= identities
             self.fetched.manifests.extend(manifests)
             self.fetched.seen += seen
             self.fetched.walks += 1

@@ -220,11 +220,11 @@ def _batches(store: RawStore, manifests: list[Manifest], book: Book) -> Iterator
         frames: list[pl.DataFrame] = []
         height = 0
         for frame in _frames(store, group):
-            frames.append(frame)
-            height += frame.height
-            if height >= _BATCH_RECORDS:
+            if height + frame.height > _BATCH_RECORDS and frames:
                 yield make(frames)
                 frames, height = [], 0
+            frames.append(frame)
+            height += frame.height
         if frames:
             yield make(frames)
     yield _Batch(entity="", records=0, manifests={}, tidied=None, tombstones=None, is_end=True)
