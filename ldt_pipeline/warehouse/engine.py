@@ -28,6 +28,7 @@ class _Engine:
 
     Attributes:
         path: The file.
+        overflow: The folder for what finds no room in memory, made when it is needed.
         process: Which process started it: its threads are in no other.
         base: Keeps it running.
         users: How many have the file open.
@@ -35,6 +36,7 @@ class _Engine:
     """
 
     path: Path
+    overflow: Path
     process: int
     base: duckdb.DuckDBPyConnection
     users: int = 0
@@ -91,8 +93,9 @@ def _engine_of(path: Path) -> _Engine:
     for engine in _kept:
         if engine.path == path and engine.process == os.getpid():
             return engine
-    base = duckdb.connect(":memory:", config={"temp_directory": f"{path}.tmp"})
-    engine = _Engine(path=path, process=os.getpid(), base=base)
+    overflow = path.with_name(f"{path.name}.tmp")
+    base = duckdb.connect(":memory:", config={"temp_directory": str(overflow)})
+    engine = _Engine(path=path, overflow=overflow, process=os.getpid(), base=base)
     _kept.append(engine)
     return engine
 
@@ -109,7 +112,9 @@ def _end(engine: _Engine) -> None:
             engine.has_failed = True
             raise
         finally:
-            if engine.has_failed:
+            # What found no room in memory went into a folder, which goes with DuckDB: nobody may find
+            # one there, nor take it away from under an engine that is kept.
+            if engine.has_failed or engine.overflow.exists():
                 _stop(engine)
             for other in [each for each in _kept if each is not engine and _is_idle(each)]:
                 _stop(other)

@@ -138,6 +138,20 @@ def test_after_damage_it_begins_anew(path: Path) -> None:
     assert rows(path) == []
 
 
+def test_what_finds_no_room_in_memory_leaves_nothing_behind(path: Path) -> None:
+    folder = path.with_name(f"{path.name}.tmp")
+    for _ in range(2):
+        with attached(path) as connection:
+            connection.execute("SET memory_limit = '24MB'")
+            connection.execute("SET threads = 1")
+            connection.execute(
+                "CREATE TEMP TABLE large AS "
+                "SELECT hash(range)::VARCHAR || repeat('x', 90) AS a FROM range(400000)"
+            )
+            assert folder.exists(), "the control: it was too much"
+        assert not folder.exists()
+
+
 def test_only_the_engine_of_the_last_file_is_kept(path: Path, tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         with attached(tmp_path / f"{name}.duckdb"), attached(path):
