@@ -86,6 +86,11 @@ class ExtractWriter:
         """The id that the extract will have."""
         return self._manifest.extract_id
 
+    @property
+    def records(self) -> int:
+        """How many records were added."""
+        return self._records
+
     def append(self, record: bytes, updated_at: dt.datetime | None = None) -> None:
         """Add one record, which holds no line break."""
         self._lines.append(record)

@@ -14,7 +14,7 @@ import pytest
 from ldt_pipeline.api.errors import ServerError
 from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, walk
 from ldt_pipeline.api.windows import Window
-from ldt_pipeline.feeds import changes
+from ldt_pipeline.feeds import changes, months
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_months
 from ldt_pipeline.feeds.positions import position
@@ -53,16 +53,16 @@ def test_bounds_of_windows_and_months(
         fetched = fetch_changes(client, store, PARTICIPANTS)
         assert fetched.walks > 5
         assert_holds(store, dataset)
-        months = Counter(month_of(each["updatedAt"]) for each in dataset.live("participants"))
+        in_months = Counter(month_of(each["updatedAt"]) for each in dataset.live("participants"))
         for manifest in store.manifests("participants"):
             assert manifest.oldest_updated_at is not None
             assert month_of(manifest.oldest_updated_at) == manifest.partition
         again = RawStore(str(tmp_path / "again"))
-        first, last = sorted(months)[1], sorted(months)[-2]
+        first, last = sorted(in_months)[1], sorted(in_months)[-2]
         fetch_months(client, again, PARTICIPANTS, first=first, last=last)
         stored = Counter(at[:7] for at in newest_stored(again).values())
-        assert {month: stored[month] for month in months if first <= month <= last} == {
-            month: count for month, count in months.items() if first <= month <= last
+        assert {month: stored[month] for month in in_months if first <= month <= last} == {
+            month: count for month, count in in_months.items() if first <= month <= last
         }
 
 
@@ -82,6 +82,24 @@ def test_a_spike_does_not_split(tmp_path: Path) -> None:
         fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
         assert len(api.requests) < 60
+
+
+def test_a_spike_is_stored_in_extracts_that_can_be_loaded_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(months, "_EXTRACT_RECORDS_MOST", 50)
+    dataset = records(230, step_seconds=0)
+    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        manifests = store.manifests("participants")
+        assert max(each.records for each in manifests) == 50
+        assert fetched.records == sum(each.records for each in manifests) >= 230
+        # Ordered as they were read: of a record that was read twice the later one counts.
+        ids = [each.extract_id for each in fetched.manifests if each.records == 50]
+        assert ids == sorted(ids)
+        assert len({each.extracted_at for each in manifests}) == len(manifests)
 
 
 @pytest.mark.parametrize("before_rush", [timedelta(hours=1), timedelta(days=4 * 365)])
