@@ -20,7 +20,8 @@ import duckdb
 import polars as pl
 
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
-from ldt_pipeline.warehouse.connection import connect, quoted, registered
+from ldt_pipeline.warehouse.connection import connect, registered
+from ldt_pipeline.warehouse.schema import quoted
 from ldt_pipeline.warehouse.swap import put_in_place, remove_database, write_ahead_log
 
 _logger = logging.getLogger(__name__)

@@ -75,8 +75,9 @@ def open_warehouse(
 def kept_open(path: Path) -> Generator[None]:
     """Keep the warehouse open, and from other processes, between this thread's uses of it.
 
-    Opening it costs as much as a small step of a run. The file must not be replaced within: DuckDB
-    would go on giving the old one. A warehouse that can't be used is left to whoever opens it.
+    Each closing writes a checkpoint, and each opening looks at the tables. The file must not be
+    replaced within: DuckDB would go on giving the old one. A warehouse that can't be used is left to
+    whoever opens it.
     """
     with ExitStack() as stack:
         stack.enter_context(warehouse_lock(path))
@@ -203,11 +204,6 @@ def others(connection: duckdb.DuckDBPyConnection) -> Another:
             cursor.close()
 
     return another
-
-
-def quoted(text: str) -> str:
-    """Write a text as SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager

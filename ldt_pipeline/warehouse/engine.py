@@ -19,6 +19,8 @@ from pathlib import Path
 
 import duckdb
 
+from ldt_pipeline.warehouse.schema import quoted
+
 _NAME = "warehouse"
 
 
@@ -79,9 +81,8 @@ def _begin(path: Path) -> _Engine:
     with _lock:
         engine = _engine_of(path)
         if engine.users == 0:
-            file = str(path).replace("'", "''")
             try:
-                engine.base.execute(f"ATTACH '{file}' AS {_NAME}")
+                engine.base.execute(f"ATTACH {quoted(str(path))} AS {_NAME}")
             except BaseException:
                 _stop(engine)
                 raise

@@ -28,7 +28,7 @@ import duckdb
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.tables import TABLES, VIEWS, Table
-from ldt_pipeline.warehouse.connection import Another, others, quoted, transaction
+from ldt_pipeline.warehouse.connection import Another, others, transaction
 from ldt_pipeline.warehouse.entries import note_changed_applications
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.republish import (
@@ -36,7 +36,7 @@ from ldt_pipeline.warehouse.republish import (
     can_go_on,
     note_publication,
 )
-from ldt_pipeline.warehouse.schema import column_definitions
+from ldt_pipeline.warehouse.schema import column_definitions, quoted
 from ldt_pipeline.warehouse.swap import put_in_place, remove_database
 
 _logger = logging.getLogger(__name__)

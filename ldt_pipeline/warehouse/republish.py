@@ -19,8 +19,9 @@ import duckdb
 from ldt_pipeline.instants import now
 from ldt_pipeline.tables import TABLES, Table, table
 from ldt_pipeline.warehouse.changed import PUBLISHED, done, take, within
-from ldt_pipeline.warehouse.connection import quoted, transaction
+from ldt_pipeline.warehouse.connection import transaction
 from ldt_pipeline.warehouse.read import relation
+from ldt_pipeline.warehouse.schema import quoted
 from ldt_pipeline.warehouse.swap import identity, write_ahead_log
 
 _WHOLE_EVERY = dt.timedelta(days=1)

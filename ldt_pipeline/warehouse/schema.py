@@ -175,3 +175,8 @@ def _statements() -> tuple[str, ...]:
             columns = f"{columns}, {lineage}"
         statements.append(f"CREATE TABLE {table.layer.value}.{table.name} ({columns})")
     return tuple(statements)
+
+
+def quoted(text: str) -> str:
+    """Write a text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
