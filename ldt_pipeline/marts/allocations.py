@@ -17,7 +17,7 @@ def partner_allocations(
     *,
     reserved_entry_groups: pl.DataFrame,
     partners: pl.DataFrame,
-    participants: pl.DataFrame,
+    claimed: pl.DataFrame,
     events: pl.DataFrame,
 ) -> pl.DataFrame:
     """Give one row per live reserved entry group.
@@ -25,7 +25,8 @@ def partner_allocations(
     Args:
         reserved_entry_groups: The tidy table.
         partners: The tidy table; a deleted partner still has its name.
-        participants: The tidy table.
+        claimed: Live participants counted by `GROUP_CLAIM`, with `entries`, `first_created_at` and
+            `last_created_at`.
         events: The mart.
 
     Returns:
@@ -45,7 +46,7 @@ def partner_allocations(
         trimmed("name").alias("partner_name"),
         trimmed("type").alias("partner_type"),
     )
-    claimed = _claimed(participants=participants, reserved_entry_groups=reserved_entry_groups)
+    matched = _matched(claimed, reserved_entry_groups=reserved_entry_groups)
     places, used = pl.col("max_capacity"), pl.col("used_capacity")
     frame = (
         groups.sort("reserved_entry_group_id")
@@ -58,7 +59,7 @@ def partner_allocations(
         )
         .join(partner_details, on="partner_id", how="left", validate="m:1", maintain_order="left")
         .join(
-            claimed,
+            matched,
             on="reserved_entry_group_id",
             how="left",
             validate="1:1",
@@ -78,10 +79,10 @@ def partner_allocations(
     return table("partner_allocations").conform(frame)
 
 
-def _claimed(*, participants: pl.DataFrame, reserved_entry_groups: pl.DataFrame) -> pl.DataFrame:
-    """Count the live participants by the group that they are attributed to."""
-    entries = live(participants).select(*(trimmed(name) for name in GROUP_CLAIM), "created_at")
-    # Most entries claim no group, and a claim without a code or name can't be matched.
+def _matched(claimed: pl.DataFrame, *, reserved_entry_groups: pl.DataFrame) -> pl.DataFrame:
+    """Add up the live participants by the group that they are attributed to."""
+    entries = claimed.with_columns(trimmed(name) for name in GROUP_CLAIM)
+    # A claim without a code or name can't be matched.
     entries = entries.filter(
         pl.col("reserved_entry_group_code").is_not_null()
         | pl.col("reserved_entry_group_name").is_not_null()
@@ -95,8 +96,8 @@ def _claimed(*, participants: pl.DataFrame, reserved_entry_groups: pl.DataFrame)
         )
         .group_by(pl.col("group_id").alias("reserved_entry_group_id"))
         .agg(
-            pl.len().cast(pl.Int64).alias("participants_matched"),
-            pl.col("created_at").min().alias("first_claimed_at"),
-            pl.col("created_at").max().alias("last_claimed_at"),
+            pl.col("entries").sum().alias("participants_matched"),
+            pl.col("first_created_at").min().alias("first_claimed_at"),
+            pl.col("last_created_at").max().alias("last_claimed_at"),
         )
     )

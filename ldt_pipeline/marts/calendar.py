@@ -7,14 +7,19 @@ how much hangs off each. What doesn't: the people in them (`starters.py`).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 import polars as pl
 
-from ldt_pipeline.marts.common import deleted, live, newest_values, trimmed
+from ldt_pipeline.marts.common import live, newest_values, trimmed
 from ldt_pipeline.tables import table
-from ldt_pipeline.tables.types import UTC_TIMESTAMP
 
 _ENTRY_TEXTS = ("event_id", "event_name", "race_id", "race_name", "discipline_label")
+
+DESCRIPTION: Final = (*_ENTRY_TEXTS, "race_start_at")
+"""What an entry says of its event and race. Entries come here counted by it, with `is_deleted` and
+`entries`, and of the newest of them `updated_at` and `entry_id`: a million of them describe a few
+hundred races."""
 
 
 def events(
@@ -30,8 +35,8 @@ def events(
 
     Args:
         described: `descriptions` of both tables.
-        participants: The tidy table.
-        applications: The tidy table.
+        participants: Counted by `DESCRIPTION`.
+        applications: Counted by `DESCRIPTION`, and whatever else.
         reserved_entry_groups: The tidy table.
         tickets: The tidy table.
         configured_event_ids: Events to follow before their first entry.
@@ -58,10 +63,10 @@ def events(
     for part in (
         newest_values(sources=described, subject="event_id", attributes=["event_name"]),
         race_days,
-        _count(participants, by="event_id", name="participants"),
-        _count(applications, by="event_id", name="applications"),
-        _count(reserved_entry_groups, by="event_id", name="reserved_entry_groups"),
-        _count(tickets, by="event_id", name="tickets"),
+        _entries(participants, by="event_id", name="participants"),
+        _entries(applications, by="event_id", name="applications"),
+        _rows(reserved_entry_groups, name="reserved_entry_groups"),
+        _rows(tickets, name="tickets"),
     ):
         frame = frame.join(part, on="event_id", how="left", validate="1:1", maintain_order="left")
     counts = ["races", "participants", "applications", "reserved_entry_groups", "tickets"]
@@ -78,8 +83,8 @@ def races(
 
     Args:
         described: `descriptions` of both tables.
-        participants: The tidy table.
-        applications: The tidy table.
+        participants: Counted by `DESCRIPTION`, with `with_bib`.
+        applications: Counted by `DESCRIPTION`, and whatever else.
 
     Returns:
         The `races` table, by race.
@@ -88,11 +93,10 @@ def races(
     frame = _named_races(described).join(
         event_names, on="event_id", how="left", validate="m:1", maintain_order="left"
     )
-    bibs = live(participants).filter(trimmed("bib_number").is_not_null())
     for part in (
-        _count(participants, by="race_id", name="participants"),
-        _count(bibs, by="race_id", name="participants_with_bib"),
-        _count(applications, by="race_id", name="applications"),
+        _entries(participants, by="race_id", name="participants"),
+        _entries(participants, by="race_id", name="participants_with_bib", count="with_bib"),
+        _entries(applications, by="race_id", name="applications"),
     ):
         frame = frame.join(part, on="race_id", how="left", validate="1:1", maintain_order="left")
     counts = ["participants", "participants_with_bib", "applications"]
@@ -111,46 +115,39 @@ def descriptions(*, participants: pl.DataFrame, applications: pl.DataFrame) -> l
     """Give the ways in which entries describe events and races, the most trusted entries first.
 
     Args:
-        participants: The tidy table.
-        applications: The tidy table.
+        participants: Counted by `DESCRIPTION`.
+        applications: Counted by `DESCRIPTION`, and whatever else.
 
     Returns:
-        Frames of which each has `event_id, event_name, race_id, race_name, discipline_label,
-        race_start_at`, one row per distinct way, and of the newest entry that describes it so
-        `updated_at` and `entry_id`.
+        Frames of which each has `DESCRIPTION` without white space around it, and of the newest entry
+        that describes it so `updated_at` and `entry_id`.
     """
-    parts = [
-        (live(participants), "participant_id"),
-        (live(applications), "application_id"),
-        (deleted(participants), "participant_id"),
-        (deleted(applications), "application_id"),
-    ]
-    return [_descriptions(frame, key=key) for frame, key in parts]
-
-
-def _descriptions(entries: pl.DataFrame, *, key: str) -> pl.DataFrame:
-    """Give each distinct way in which entries describe a race, with the newest entry that does.
-
-    A million entries describe a few hundred races: everything after this is small.
-    """
-    updated_at = pl.col("updated_at").fill_null(pl.lit(0).cast(UTC_TIMESTAMP))
-    return (
-        entries.select(*_ENTRY_TEXTS, "race_start_at", updated_at, pl.col(key).alias("entry_id"))
-        .group_by(*_ENTRY_TEXTS, "race_start_at")
-        .agg(
-            pl.col("updated_at").max(),
-            pl.col("entry_id").filter(pl.col("updated_at") == pl.col("updated_at").max()).max(),
+    return [
+        source.filter(pl.col("is_deleted") == is_deleted).select(
+            *(trimmed(name) for name in _ENTRY_TEXTS), "race_start_at", "updated_at", "entry_id"
         )
-        .with_columns(trimmed(name) for name in _ENTRY_TEXTS)
+        for is_deleted in (False, True)
+        for source in (participants, applications)
+    ]
+
+
+def _entries(frame: pl.DataFrame, *, by: str, name: str, count: str = "entries") -> pl.DataFrame:
+    """Add up the counts of live entries by a column, without those that leave it blank."""
+    return (
+        frame.filter(~pl.col("is_deleted"))
+        .select(trimmed(by), count)
+        .drop_nulls()
+        .group_by(by)
+        .agg(pl.col(count).sum().alias(name))
     )
 
 
-def _count(frame: pl.DataFrame, *, by: str, name: str) -> pl.DataFrame:
-    """Count the live rows by a column, without those that leave it blank."""
+def _rows(frame: pl.DataFrame, *, name: str) -> pl.DataFrame:
+    """Count the live rows of a tidy table by event, without those that leave it blank."""
     return (
         live(frame)
-        .select(trimmed(by))
+        .select(trimmed("event_id"))
         .drop_nulls()
-        .group_by(by)
+        .group_by("event_id")
         .agg(pl.len().cast(pl.Int64).alias(name))
     )

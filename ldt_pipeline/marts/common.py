@@ -7,8 +7,14 @@ doesn't: anything that knows a mart's columns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import polars as pl
+
+WHITE_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680" + "".join(
+    map(chr, [*range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000])
+)
+"""What `trimmed` takes away, for SQL that has to do the same."""
 
 
 def live(frame: pl.DataFrame) -> pl.DataFrame:

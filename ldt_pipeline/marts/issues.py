@@ -14,7 +14,7 @@ from datetime import datetime
 import polars as pl
 
 from ldt_pipeline.marts.attribution import GROUP_CLAIM, claims, with_group
-from ldt_pipeline.marts.common import live, trimmed
+from ldt_pipeline.marts.common import trimmed
 from ldt_pipeline.marts.starter_issues import (
     duplicate_bibs,
     entered_twice,
@@ -30,7 +30,7 @@ def data_issues(
     *,
     start_list: pl.DataFrame,
     partner_allocations: pl.DataFrame,
-    participants: pl.DataFrame,
+    claimed: pl.DataFrame,
     reserved_entry_groups: pl.DataFrame,
     unmapped_questions: pl.DataFrame,
     now: datetime,
@@ -44,7 +44,7 @@ def data_issues(
     Args:
         start_list: The mart, or `STARTER_COLUMNS` of it.
         partner_allocations: The mart.
-        participants: The tidy table.
+        claimed: Live participants counted by `GROUP_CLAIM` and `is_redacted`, with `entries`.
         reserved_entry_groups: The tidy table.
         unmapped_questions: `question` and, if known, `answers`: how often it was answered.
         now: The instant, with its zone, that a race is near to or not, or over by.
@@ -68,9 +68,7 @@ def data_issues(
         *missing_details(starters, now=now),
         _groups_over_capacity(partner_allocations),
         _capacities_that_disagree(partner_allocations),
-        _unmatched_group_codes(
-            participants=participants, reserved_entry_groups=reserved_entry_groups
-        ),
+        _unmatched_group_codes(claimed, reserved_entry_groups=reserved_entry_groups),
         _unmapped_questions(unmapped_questions),
     ]
     issues = table("data_issues")
@@ -122,13 +120,12 @@ def _capacities_that_disagree(allocations: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unmatched_group_codes(
-    *, participants: pl.DataFrame, reserved_entry_groups: pl.DataFrame
+    claimed: pl.DataFrame, *, reserved_entry_groups: pl.DataFrame
 ) -> pl.DataFrame:
     """Codes in entries that are no live group's id, one row per event and code."""
     entries = (
-        live(participants)
-        .filter(~pl.col("gdpr_redacted").fill_null(value=False))
-        .select(trimmed(name) for name in GROUP_CLAIM)
+        claimed.filter(~pl.col("is_redacted"))
+        .select(*(trimmed(name) for name in GROUP_CLAIM), "entries")
         .filter(pl.col("reserved_entry_group_code").is_not_null())
     )
     matched = with_group(claims(entries, GROUP_CLAIM), reserved_entry_groups=reserved_entry_groups)
@@ -138,9 +135,9 @@ def _unmatched_group_codes(
         entries.join(unmatched, on=list(GROUP_CLAIM), how="inner", nulls_equal=True)
         .group_by("event_id", "reserved_entry_group_code")
         .agg(
-            pl.len().alias("entries"),
+            pl.col("entries").sum(),
             (pl.col("matched_by") == "code").any().alias("is_deleted"),
-            (pl.col("matched_by") == "name").sum().alias("by_name"),
+            pl.col("entries").filter(pl.col("matched_by") == "name").sum().alias("by_name"),
         )
     )
     advice = (

@@ -18,11 +18,10 @@ from ldt_pipeline import marts
 from ldt_pipeline.allocations.changes_table import allocation_changes
 from ldt_pipeline.erasing.ledger import receipts
 from ldt_pipeline.instants import now
-from ldt_pipeline.marts.attribution import GROUP_CLAIM
 from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions
-from ldt_pipeline.warehouse import books
+from ldt_pipeline.warehouse import books, entry_groups
 from ldt_pipeline.warehouse.allocation_days import allocation_history
 from ldt_pipeline.warehouse.answers import unmapped
 from ldt_pipeline.warehouse.connection import registered, transaction
@@ -32,36 +31,18 @@ from ldt_pipeline.warehouse.entries import (
     build_start_list_changes,
 )
 from ldt_pipeline.warehouse.outcomes import forget_outcomes
-from ldt_pipeline.warehouse.read import read_table
+from ldt_pipeline.warehouse.read import read_table, relation
 
-_ENTRY_COLUMNS = (
-    "event_id",
-    "event_name",
-    "race_id",
-    "race_name",
-    "race_start_at",
-    "discipline_label",
-    "created_at",
-    "updated_at",
-    "deleted_at",
-)
-_APPLICATION_COLUMNS = (
-    *("application_id", "ticket_id", "ticket_title", "ballot_draw"),
-    *("application_resolution_type", "approval_status", *_ENTRY_COLUMNS),
-)
-_PARTICIPANT_COLUMNS = (
-    "participant_id",
-    "application_id",
-    "bib_number",
-    "gdpr_redacted",
-    *GROUP_CLAIM[1:],
-    *_ENTRY_COLUMNS,
-)
+_PARTICIPANTS = relation(table("participants"))
+_APPLICATIONS = relation(table("applications"))
 
 
 @dataclass
 class Sources:
-    """What marts are computed from, each read once and only when it is needed."""
+    """What marts are computed from, each read once and only when it is needed.
+
+    Participants and applications are counted by what they say, and never read whole.
+    """
 
     connection: duckdb.DuckDBPyConnection
     questions: Questions
@@ -72,13 +53,18 @@ class Sources:
 
     @cached_property
     def participants(self) -> pl.DataFrame:
-        """The columns of `participants` that marts use."""
-        return read_table(self.connection, "participants", _PARTICIPANT_COLUMNS)
+        """Participants by what they say of their event and race."""
+        return entry_groups.described_participants(self.connection, _PARTICIPANTS)
 
     @cached_property
     def applications(self) -> pl.DataFrame:
-        """The columns of `applications` that marts use."""
-        return read_table(self.connection, "applications", _APPLICATION_COLUMNS)
+        """Applications by what they say of their event, race, ticket and standing."""
+        return entry_groups.described_applications(self.connection, _APPLICATIONS, _PARTICIPANTS)
+
+    @cached_property
+    def claimed(self) -> pl.DataFrame:
+        """Live participants by the reserved entry group that they name."""
+        return entry_groups.claimed_groups(self.connection, _PARTICIPANTS)
 
     @cached_property
     def described(self) -> list[pl.DataFrame]:
@@ -113,7 +99,7 @@ def _partner_allocations(sources: Sources) -> pl.DataFrame:
     return marts.partner_allocations(
         reserved_entry_groups=sources.read("reserved_entry_groups"),
         partners=sources.read("partners"),
-        participants=sources.participants,
+        claimed=sources.claimed,
         events=sources.read("events"),
     )
 
@@ -127,17 +113,11 @@ def _data_issues(sources: Sources) -> pl.DataFrame:
             sources.connection, "start_list", marts.STARTER_COLUMNS, where=is_ahead
         ),
         partner_allocations=sources.read("partner_allocations"),
-        participants=sources.participants,
+        claimed=sources.claimed,
         reserved_entry_groups=sources.read("reserved_entry_groups"),
         unmapped_questions=unmapped(sources.connection, sources.questions),
         now=at,
         minimum_ages=sources.minimum_ages,
-    )
-
-
-def _application_funnel(sources: Sources) -> pl.DataFrame:
-    return marts.application_funnel(
-        applications=sources.applications, participants=sources.participants
     )
 
 
@@ -155,8 +135,10 @@ BUILDERS: Mapping[str, Callable[[Sources], pl.DataFrame | int]] = {
     ),
     "start_list_changes": lambda sources: build_start_list_changes(sources.connection),
     "partner_allocations": _partner_allocations,
-    "application_funnel": _application_funnel,
-    "registrations_by_day": lambda sources: marts.registrations_by_day(sources.participants),
+    "application_funnel": lambda sources: marts.application_funnel(sources.applications),
+    "registrations_by_day": lambda sources: marts.registrations_by_day(
+        entry_groups.registered_by_day(sources.connection, _PARTICIPANTS)
+    ),
     "allocation_history": lambda sources: allocation_history(sources.connection),
     "data_issues": _data_issues,
     "rejected_records": lambda sources: books.rejected_records(sources.connection),

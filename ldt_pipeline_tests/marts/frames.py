@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 from hypothesis import strategies as st
 
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import COLUMNS
+from ldt_pipeline.warehouse import entry_groups
+from ldt_pipeline.warehouse.connection import connect, registered
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
 GONE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,6 +41,44 @@ def questions(*some: tuple[str, int]) -> pl.DataFrame:
     return pl.DataFrame(list(some), schema=schema, orient="row")
 
 
+_UNTIL_THE_END = ExitStack()
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return _UNTIL_THE_END.enter_context(connect(Path(":memory:")))
+
+
+def described(*, participants: pl.DataFrame, applications: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Count entries as the warehouse does, for marts that are made from these two."""
+    database = _database()
+    with (
+        registered(database, "some_participants", participants),
+        registered(database, "some_applications", applications),
+    ):
+        of_participants, of_applications = (
+            f"FROM some_{each}" for each in ("participants", "applications")
+        )
+        return {
+            "participants": entry_groups.described_participants(database, of_participants),
+            "applications": entry_groups.described_applications(
+                database, of_applications, of_participants
+            ),
+        }
+
+
+def claimed(participants: pl.DataFrame) -> pl.DataFrame:
+    """Count participants by the group that they name, as the warehouse does."""
+    with registered(_database(), "some_participants", participants):
+        return entry_groups.claimed_groups(_database(), "FROM some_participants")
+
+
+def registrations(participants: pl.DataFrame) -> pl.DataFrame:
+    """Count participants by start and day, as the warehouse does."""
+    with registered(_database(), "some_participants", participants):
+        return entry_groups.registered_by_day(_database(), "FROM some_participants")
+
+
 def shuffled(frame: pl.DataFrame, seed: int) -> pl.DataFrame:
     return frame.sample(fraction=1.0, shuffle=True, seed=seed)
 
@@ -45,7 +89,7 @@ def instants(*hours: int) -> list[datetime]:
 
 _IDS = st.integers(0, 3)
 _MAYBE_GONE = st.sampled_from([None, None, None, GONE])
-_BLANKS = [None, "", " "]
+_BLANKS = [None, "", " ", "\u3000\x85"]
 
 
 def _text(*options: str) -> st.SearchStrategy[str | None]:

@@ -13,7 +13,7 @@ import pytest
 from ldt_pipeline import tidy
 from ldt_pipeline.marts import descriptions, events, partner_allocations, races, start_list
 from ldt_pipeline.tables.types import UTC_TIMESTAMP
-from ldt_pipeline_tests.marts.frames import NOW
+from ldt_pipeline_tests.marts.frames import NOW, claimed, described
 from ldt_pipeline_tests.other_api import (
     Dataset,
     Readings,
@@ -114,11 +114,10 @@ def test_marts_equal_the_truth(shape: str) -> None:
             assert row["reserved_entry_group_id"] == expected["group_id"]
             assert row["entry_route"] == "reserved_entry"
 
-    described = descriptions(participants=participants, applications=applications)
+    counted = described(participants=participants, applications=applications)
     made_events = events(
-        described=described,
-        participants=participants,
-        applications=applications,
+        described=descriptions(**counted),
+        **counted,
         reserved_entry_groups=groups,
         tickets=tickets,
         configured_event_ids=(),
@@ -126,7 +125,7 @@ def test_marts_equal_the_truth(shape: str) -> None:
     allocated = partner_allocations(
         reserved_entry_groups=groups,
         partners=partners,
-        participants=participants,
+        claimed=claimed(participants),
         events=made_events,
     )
     names = {"id": "reserved_entry_group_id", "name": "reserved_entry_group_name"}
@@ -136,5 +135,5 @@ def test_marts_equal_the_truth(shape: str) -> None:
     ] == truth
     assert made_events["event_id"].to_list()[-1] == "9000001"
     assert made_events["tickets"].sum() == tickets.height
-    made_races = races(described=described, participants=participants, applications=applications)
+    made_races = races(described=descriptions(**counted), **counted)
     assert made_races["participants"].sum() == listed.height

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ldt_pipeline.marts import partner_allocations
-from ldt_pipeline_tests.marts.frames import GONE, instants, rows
+from ldt_pipeline_tests.marts.frames import GONE, claimed, instants, rows
 
 FIRST, SECOND, THIRD = instants(1, 2, 3)
 PARTNERS = rows(
@@ -39,7 +39,7 @@ def allocated(*groups: dict[str, Any], entries: list[dict[str, Any]] | None = No
     return partner_allocations(
         reserved_entry_groups=rows("reserved_entry_groups", *groups),
         partners=PARTNERS,
-        participants=rows("participants", *(entries or [])),
+        claimed=claimed(rows("participants", *(entries or []))),
         events=EVENTS,
     ).to_dicts()
 

@@ -12,9 +12,16 @@ from ldt_pipeline.marts import application_funnel, registrations_by_day
 from ldt_pipeline_tests.marts.frames import (
     GONE,
     applications_frames,
+    described,
     participants_frames,
+    registrations,
     rows,
 )
+
+
+def funnel_of(*, applications: pl.DataFrame, participants: pl.DataFrame) -> pl.DataFrame:
+    sources = described(applications=applications, participants=participants)
+    return application_funnel(sources["applications"])
 
 
 def application(application_id: str, **others: Any) -> dict[str, Any]:
@@ -23,7 +30,7 @@ def application(application_id: str, **others: Any) -> dict[str, Any]:
 
 
 def test_conversion() -> None:
-    funnel = application_funnel(
+    funnel = funnel_of(
         applications=rows(
             "applications",
             application("a1"),
@@ -33,7 +40,7 @@ def test_conversion() -> None:
         ),
         participants=rows(
             "participants",
-            {"participant_id": "p1", "application_id": "a1"},
+            {"participant_id": "p1", "application_id": " a1\u3000"},
             {"participant_id": "p2", "application_id": "a1"},
             {"participant_id": "p3", "application_id": "a2", "deleted_at": GONE},
             {"participant_id": "p4", "application_id": "a3"},
@@ -55,18 +62,20 @@ def test_days_to_race() -> None:
         ("p4", None, None),
     ]
     found = registrations_by_day(
-        rows(
-            "participants",
-            *(
-                {
-                    "participant_id": name,
-                    "race_id": "r1",
-                    "race_start_at": start,
-                    "created_at": created_at,
-                    "deleted_at": deleted_at,
-                }
-                for name, created_at, deleted_at in entries
-            ),
+        registrations(
+            rows(
+                "participants",
+                *(
+                    {
+                        "participant_id": name,
+                        "race_id": "r1",
+                        "race_start_at": start,
+                        "created_at": created_at,
+                        "deleted_at": deleted_at,
+                    }
+                    for name, created_at, deleted_at in entries
+                ),
+            )
         )
     )
     columns = (
@@ -82,10 +91,10 @@ def test_days_to_race() -> None:
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(participants=participants_frames(), applications=applications_frames())
 def test_everybody_is_counted_once(participants: pl.DataFrame, applications: pl.DataFrame) -> None:
-    funnel = application_funnel(applications=applications, participants=participants)
+    funnel = funnel_of(applications=applications, participants=participants)
     assert funnel["applications"].sum() == applications["deleted_at"].null_count()
     assert (funnel["converted"] <= funnel["applications"]).all()
-    days = registrations_by_day(participants)
+    days = registrations_by_day(registrations(participants))
     dated = participants.filter(
         pl.col("race_id").str.strip_chars() != "",
         pl.col("race_start_at").is_not_null(),

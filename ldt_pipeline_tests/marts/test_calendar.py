@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from ldt_pipeline.marts import descriptions, events, races
-from ldt_pipeline_tests.marts.frames import GONE, instants, rows
+from ldt_pipeline_tests.marts.frames import GONE, described, instants, rows
 
 MORNING, NOON = (datetime(2026, 4, 26, hour, tzinfo=UTC) for hour in (9, 12))
 FIRST, SECOND, THIRD = instants(1, 2, 3)
@@ -23,10 +23,10 @@ def application(application_id: str, **columns: Any) -> dict[str, Any]:
 
 
 def raced(*entries: dict[str, Any], applications: list[dict[str, Any]] | None = None) -> Any:
-    sources = {
-        "participants": rows("participants", *entries),
-        "applications": rows("applications", *(applications or [])),
-    }
+    sources = described(
+        participants=rows("participants", *entries),
+        applications=rows("applications", *(applications or [])),
+    )
     return races(described=descriptions(**sources), **sources).to_dicts()
 
 
@@ -37,10 +37,10 @@ def gathered(
     tickets: pl.DataFrame | None = None,
     configured: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
-    sources = {
-        "participants": rows("participants", *entries),
-        "applications": rows("applications", *(applications or [])),
-    }
+    sources = described(
+        participants=rows("participants", *entries),
+        applications=rows("applications", *(applications or [])),
+    )
     return events(
         described=descriptions(**sources),
         **sources,

@@ -10,7 +10,7 @@ import pytest
 
 from ldt_pipeline.marts import data_issues
 from ldt_pipeline.race_calendar import AFTER_START
-from ldt_pipeline_tests.marts.frames import GONE, NOW, questions, rows
+from ldt_pipeline_tests.marts.frames import GONE, NOW, claimed, questions, rows
 
 NO_QUESTIONS = questions()
 
@@ -39,7 +39,7 @@ def found(
     return data_issues(
         start_list=rows("start_list", *starters),
         partner_allocations=rows("partner_allocations", *(allocations or [])),
-        participants=rows("participants", *(participants or [])),
+        claimed=claimed(rows("participants", *(participants or []))),
         reserved_entry_groups=rows("reserved_entry_groups", *(groups or [])),
         unmapped_questions=unmapped,
         now=now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import polars as pl
@@ -17,11 +18,14 @@ from ldt_pipeline.marts import (
     races,
     start_list,
 )
+from ldt_pipeline.marts.common import WHITE_SPACE
 from ldt_pipeline.tables import table
 from ldt_pipeline_tests.marts.frames import (
     NOW,
     answers_frames,
     applications_frames,
+    claimed,
+    described,
     group_frames,
     participants_frames,
     partner_frames,
@@ -53,11 +57,13 @@ def build(frames: Frames) -> Frames:
         return {name: frames[name] for name in names}
 
     made: dict[str, Any] = {}
-    described = descriptions(**only("participants", "applications"))
-    made["races"] = races(described=described, **only("participants", "applications"))
+    entries = described(**only("participants", "applications"))
+    claims = claimed(frames["participants"])
+    made["races"] = races(described=descriptions(**entries), **entries)
     made["events"] = events(
-        described=described,
-        **only("participants", "applications", "reserved_entry_groups"),
+        described=descriptions(**entries),
+        **entries,
+        **only("reserved_entry_groups"),
         tickets=rows("tickets"),
         configured_event_ids=["e2", "e7"],
     )
@@ -65,12 +71,13 @@ def build(frames: Frames) -> Frames:
         **only("participants", "answers_by_column", "partners", "reserved_entry_groups")
     )
     made["partner_allocations"] = partner_allocations(
-        **only("reserved_entry_groups", "partners", "participants"), events=made["events"]
+        **only("reserved_entry_groups", "partners"), claimed=claims, events=made["events"]
     )
     made["data_issues"] = data_issues(
         start_list=made["start_list"],
         partner_allocations=made["partner_allocations"],
-        **only("participants", "reserved_entry_groups"),
+        **only("reserved_entry_groups"),
+        claimed=claims,
         unmapped_questions=questions(("Shirt size", 2)),
         now=NOW,
     )
@@ -85,6 +92,13 @@ def test_whatever_the_frames_hold(frames: Frames) -> None:
     check_one_row_per_live_participant(frames, made)
     check_sums_agree(made)
     check_start_list_and_allocations_attribute_alike(frames, made)
+
+
+def test_sql_strips_what_polars_strips() -> None:
+    characters = [chr(each) for each in range(sys.maxunicode + 1) if not 0xD800 <= each < 0xE000]
+    frame = pl.DataFrame({"character": characters})
+    blank = frame.filter(pl.col("character").str.strip_chars() == "")["character"]
+    assert sorted(blank) == sorted(WHITE_SPACE)
 
 
 @given(frames=INPUTS, seed=st.integers(0, 1_000))

@@ -1,0 +1,121 @@
+"""Entries by what they say: a million of them say a few hundred different things.
+
+What belongs here: counting inside DuckDB, so that marts of the whole account read a row for each
+thing that is said, not one for each who says it. What doesn't: what follows from it, and what is
+blank or the same but for white space (`ldt_pipeline/marts/`).
+
+`source` is always SQL that selects the tidy table with `deleted_at`.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+
+from ldt_pipeline.marts.applying import FUNNEL_COLUMNS
+from ldt_pipeline.marts.attribution import GROUP_CLAIM
+from ldt_pipeline.marts.calendar import DESCRIPTION
+from ldt_pipeline.marts.common import WHITE_SPACE
+
+# An entry that doesn't say when it changed is older than all that do.
+_NEWEST = "max({{'updated_at': coalesce(updated_at, {otherwise}), 'entry_id': {key}}}) AS newest"
+_EPOCH = "'epoch'::TIMESTAMPTZ"
+
+
+def described_participants(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
+    """Count participants by what they say of their event and race.
+
+    Returns:
+        `marts.calendar.DESCRIPTION`, `is_deleted`, `entries`, `with_bib`; and of the newest of the
+        entries `updated_at` and `entry_id`. One row for each that differs, in no order.
+    """
+    return _grouped(
+        connection,
+        source,
+        by=(*DESCRIPTION, "is_deleted"),
+        given="deleted_at IS NOT NULL AS is_deleted",
+        measures=f"count(*) FILTER (trim(bib_number, '{WHITE_SPACE}') <> '') AS with_bib",
+        newest=_NEWEST.format(key="participant_id", otherwise=_EPOCH),
+    )
+
+
+def described_applications(
+    connection: duckdb.DuckDBPyConnection, source: str, participants: str
+) -> pl.DataFrame:
+    """Count applications by what they say of their event, race, ticket and standing.
+
+    Returns:
+        As `described_participants` gives, without `with_bib`; with `marts.applying.FUNNEL_COLUMNS`,
+        `converted` (of how many a live participant came), `first_created_at` and `last_created_at`.
+    """
+    became = f"""
+        SELECT DISTINCT trim(application_id, '{WHITE_SPACE}') AS became_id
+        FROM ({participants}) WHERE deleted_at IS NULL"""
+    return _grouped(
+        connection,
+        f"SELECT * FROM ({source}) LEFT JOIN ({became}) ON became_id = application_id",
+        by=(*dict.fromkeys((*DESCRIPTION, *FUNNEL_COLUMNS)), "is_deleted"),
+        given="deleted_at IS NOT NULL AS is_deleted",
+        measures="""
+            count(became_id) AS converted,
+            min(created_at) AS first_created_at, max(created_at) AS last_created_at""",
+        newest=_NEWEST.format(key="application_id", otherwise=_EPOCH),
+    )
+
+
+def claimed_groups(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
+    """Count live participants by the reserved entry group that they name, those that name none left out.
+
+    Returns:
+        `marts.attribution.GROUP_CLAIM`, `is_redacted`, `entries`, `first_created_at` and
+        `last_created_at`. One row for each that differs, in no order.
+    """
+    named = " OR ".join(f'"{name}" IS NOT NULL' for name in GROUP_CLAIM[1:])
+    return _grouped(
+        connection,
+        f"SELECT * FROM ({source}) WHERE deleted_at IS NULL AND ({named})",
+        by=(*GROUP_CLAIM, "is_redacted"),
+        given="coalesce(gdpr_redacted, FALSE) AS is_redacted",
+        measures="min(created_at) AS first_created_at, max(created_at) AS last_created_at",
+    )
+
+
+def registered_by_day(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
+    """Count participants by the start of a race and the day, in UTC, on which they were made.
+
+    Those that don't say when they were made, or when they start, are left out.
+
+    Returns:
+        `event_id`, `race_id`, `race_name`, `race_day`, `day`, `entries` and `standing`, which are not
+        deleted; and of the newest of the entries `updated_at` and `entry_id`. One row for each that
+        differs, in no order.
+    """
+    return _grouped(
+        connection,
+        f"SELECT * FROM ({source}) WHERE race_start_at IS NOT NULL AND created_at IS NOT NULL",
+        by=("event_id", "race_id", "race_name", "race_day", "day"),
+        given="""
+            (race_start_at AT TIME ZONE 'UTC')::DATE AS race_day,
+            (created_at AT TIME ZONE 'UTC')::DATE AS day""",
+        measures="count(*) FILTER (deleted_at IS NULL) AS standing",
+        newest=_NEWEST.format(key="participant_id", otherwise="created_at"),
+    )
+
+
+def _grouped(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    *,
+    by: tuple[str, ...],
+    given: str,
+    measures: str,
+    newest: str | None = None,
+) -> pl.DataFrame:
+    """Count rows by some columns, `given` among them, with other measures of each group."""
+    keys = ", ".join(f'"{name}"' for name in by)
+    grouped = f"""
+        SELECT {keys}, count(*) AS entries, {measures} {"" if newest is None else f", {newest}"}
+        FROM (SELECT *, {given} FROM ({source})) GROUP BY {keys}"""
+    if newest is not None:
+        grouped = f"SELECT * EXCLUDE newest, newest.updated_at, newest.entry_id FROM ({grouped})"
+    return connection.sql(grouped).pl()
