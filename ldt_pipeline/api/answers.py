@@ -48,10 +48,15 @@ class _Key(msgspec.Struct, rename="camel"):
     updated_at: Any = None
 
 
+class _Made(msgspec.Struct, rename="camel"):
+    created_at: Any = None
+
+
 _PAGE = msgspec.json.Decoder(_PageEnvelope)
 _LIST = msgspec.json.Decoder(_ListEnvelope)
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _KEY = msgspec.json.Decoder(_Key)
+_MADE = msgspec.json.Decoder(_Made)
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _COUNTED_FROM = 16 * 1024 if sys.version_info < (3, 12) else 0
@@ -148,6 +153,14 @@ def record_key(record: bytes) -> tuple[str | None, dt.datetime | None]:
     if isinstance(record_id, bool) or not isinstance(record_id, str | int):
         record_id = None
     return (str(record_id) if record_id not in (None, "") else None), parse_instant(key.updated_at)
+
+
+def created_at(record: bytes) -> dt.datetime | None:
+    """Give when a record was made; None where it can't be read."""
+    try:
+        return parse_instant(_MADE.decode(record).created_at)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def one_line(record: bytes) -> bytes:

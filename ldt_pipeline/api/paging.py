@@ -25,7 +25,7 @@ from ldt_pipeline.api.answers import record_key
 from ldt_pipeline.api.catalogue import PAGE_SIZE_MAX, Operation
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import IncompleteWalkError, InvalidRequestError, NotFoundError
-from ldt_pipeline.instants import now
+from ldt_pipeline.instants import MILLISECOND, now
 from ldt_pipeline.record_hash import record_hash
 
 ATTEMPTS = 6
@@ -298,16 +298,23 @@ def first_record(
     return page.records[0] if page.records else None, page.total, page.asked_at
 
 
-def newest_change(client: Client, request: ListRequest) -> dt.datetime:
-    """Ask for a list's newest change, by the API's own clock; one in the future counts as now.
+def end_of_changes(client: Client, request: ListRequest) -> dt.datetime:
+    """Give an instant at which a list that grows can be closed, by the API's own clock.
 
-    Our clock, or that of a proxy, may be hours ahead: a window up to there would not be closed.
+    Right after the newest change, so that whatever changed at that instant lies before it. Where that
+    change is of this second, more may come at its instant: then it is that instant itself. A change in
+    the future counts as now: our clock, or that of a proxy, may be hours ahead, and a window up to there
+    would not be closed.
     """
     newest_first = replace(request, parameters={**request.parameters, "sort[updatedAt]": "-1"})
     record, _, asked_at = first_record(client, newest_first)
     # The header that tells the server's time has whole seconds.
     soon = asked_at + dt.timedelta(seconds=1)
-    return min(filter(None, (record and record.updated_at, soon)))
+    if record is None or record.updated_at is None:
+        return soon
+    # Windows are read a millisecond wider than they are.
+    after = record.updated_at + 2 * MILLISECOND
+    return after if after <= asked_at else min(record.updated_at, soon)
 
 
 def _total_now(client: Client, request: ListRequest) -> int | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import IncompleteWalkError
@@ -22,7 +23,7 @@ from ldt_pipeline.api.paging import (
     LongOpenListError,
     Proof,
     Record,
-    newest_change,
+    end_of_changes,
     walk,
 )
 from ldt_pipeline.instants import MILLISECOND, format_instant
@@ -37,10 +38,15 @@ _CLOSINGS_MOST = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Changes in `[after, before)`; None leaves that side open."""
+    """Changes in `[after, before)` of what was made in `[created_after, created_before)`.
+
+    None leaves that side open.
+    """
 
     after: dt.datetime | None = None
     before: dt.datetime | None = None
+    created_after: dt.datetime | None = None
+    created_before: dt.datetime | None = None
 
     def parameters(self) -> dict[str, str]:
         """Give the query of the window, a millisecond wider on either side.
@@ -49,10 +55,14 @@ class Window:
         at least the window, and what is read twice counts once.
         """
         query: dict[str, str] = {}
-        if self.after is not None:
-            query["updatedAt[after]"] = format_instant(self.after - MILLISECOND)
-        if self.before is not None:
-            query["updatedAt[before]"] = format_instant(self.before + MILLISECOND)
+        for name, after, before in (
+            ("updatedAt", self.after, self.before),
+            ("createdAt", self.created_after, self.created_before),
+        ):
+            if after is not None:
+                query[f"{name}[after]"] = format_instant(after - MILLISECOND)
+            if before is not None:
+                query[f"{name}[before]"] = format_instant(before + MILLISECOND)
         return query
 
     def pieces(self, count: int, *, oldest: dt.datetime) -> list[Window]:
@@ -63,20 +73,25 @@ class Window:
         start = max(self.after or oldest, oldest)
         if self.before is None or self.before - start < _NARROWEST:
             return [self]
-        length = (self.before - start) / count
-        rest, cut = self, list[Window]()
-        for number in range(1, count):
-            bound = start + number * length
-            bound = bound.replace(microsecond=bound.microsecond // 1000 * 1000)
-            halves = rest.split(bound)
-            if halves:
-                cut.append(halves[0])
-                rest = halves[1]
-        return [*cut, rest]
+        bounds = [each for each in _bounds(start, self.before, count) if self.split(each)]
+        edges = pairwise([self.after, *bounds, self.before])
+        return [replace(self, after=after, before=before) for after, before in edges]
 
-    def can_be_cut(self, oldest: dt.datetime) -> bool:
-        """Whether it is closed at its end, and not too narrow."""
-        return self.before is not None and self.before - (self.after or oldest) >= _NARROWEST
+    def pieces_by_creation(
+        self, count: int, *, first: dt.datetime, last: dt.datetime
+    ) -> list[Window]:
+        """Cut the window by when its records were made; itself where it can't be cut so.
+
+        The first of them was made at `first`, or after, and the last at `last`, or before.
+        """
+        start = max(self.created_after or first, first)
+        end = min(self.created_before or last, last)
+        if end - start < _NARROWEST:
+            return [self]
+        edges = pairwise([self.created_after, *_bounds(start, end, count), self.created_before])
+        return [
+            replace(self, created_after=after, created_before=before) for after, before in edges
+        ]
 
     def halves_by_records(self, instants: Sequence[dt.datetime]) -> tuple[Window, Window] | None:
         """Split the window where half of the records lie; None where they share one instant."""
@@ -90,7 +105,14 @@ class Window:
             return None
         if self.before is not None and middle >= self.before:
             return None
-        return Window(after=self.after, before=middle), Window(after=middle, before=self.before)
+        return replace(self, before=middle), replace(self, after=middle)
+
+
+def _bounds(start: dt.datetime, end: dt.datetime, count: int) -> list[dt.datetime]:
+    """Give the instants between a number of pieces that are equally long, in whole milliseconds."""
+    instants = [start + (end - start) * number / count for number in range(1, count)]
+    whole = [each.replace(microsecond=each.microsecond // 1000 * 1000) for each in instants]
+    return [each for each in dict.fromkeys(whole) if start < each < end]
 
 
 def walk_window(
@@ -130,7 +152,7 @@ def walk_window(
             instants.extend(each.updated_at for each in records if each.updated_at)
             yield records
     except LongOpenListError:
-        parts = window.split(newest_change(client, narrowed))
+        parts = window.split(end_of_changes(client, narrowed))
     except IncompleteWalkError:
         can_settle = window.before is not None or closings_left > 0
         parts = window.halves_by_records(instants) if can_settle else None

@@ -20,7 +20,8 @@ from ldt_pipeline.feeds.catalogue import (
     ChangeFeed,
     Feed,
 )
-from ldt_pipeline.feeds.changes import Fetched, fetch_changes, fetch_months
+from ldt_pipeline.feeds.changes import fetch_changes, fetch_months
+from ldt_pipeline.feeds.reader import Fetched
 from ldt_pipeline.feeds.snapshots import fetch_snapshots
 from ldt_pipeline.leftovers import clear_leftovers
 from ldt_pipeline.progress import reporter

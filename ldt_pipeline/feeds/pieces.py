@@ -52,8 +52,13 @@ def cut_again(
     window: Window, found: LongListError, *, oldest: dt.datetime, records_most: int
 ) -> list[Window]:
     """Cut a window that holds too many; gives it alone where it can't be cut."""
-    count = min(_PIECES_MOST, 1 + found.total // _aim(records_most))
+    count = pieces_wanted(found.total, records_most=records_most)
     return window.pieces(count, oldest=max(oldest, found.oldest or oldest))
+
+
+def pieces_wanted(total: int, *, records_most: int) -> int:
+    """Give into how many pieces to cut one that holds `total` records, and that is too many."""
+    return min(_PIECES_MOST, 1 + total // _aim(records_most))
 
 
 def _aim(records_most: int) -> int:

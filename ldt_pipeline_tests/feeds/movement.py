@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ldt_pipeline.api.client import Client
+from ldt_pipeline.instants import parse_instant
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline_tests.other_api import Dataset, OtherApi, Readings
 
@@ -111,11 +112,11 @@ def newest_stored(store: RawStore, feed: str = "participants") -> dict[str, str]
 
 def assert_holds(store: RawStore, dataset: Dataset) -> None:
     """See that the newest version of every live record is in the store."""
-    stored = newest_stored(store)
+    stored = {name: parse_instant(at) for name, at in newest_stored(store).items()}
     expected = {
-        each[
-            "id"
-        ]: f"{each['updatedAt']:%Y-%m-%dT%H:%M:%S}.{each['updatedAt'].microsecond // 1000:03d}Z"
+        each["id"]: each["updatedAt"].replace(
+            microsecond=each["updatedAt"].microsecond // 1000 * 1000
+        )
         for each in dataset.live("participants")
     }
     wrong = {

@@ -11,7 +11,7 @@ import pytest
 from ldt_pipeline.api.errors import IncompleteWalkError
 from ldt_pipeline.api.paging import ListRequest, Proof, walk
 from ldt_pipeline.api.windows import Window, walk_window
-from ldt_pipeline.feeds import changes
+from ldt_pipeline.feeds import reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything
 from ldt_pipeline.raw import RawStore
@@ -98,7 +98,7 @@ def test_a_list_that_changes_faster_than_it_is_read(cursors: Any, tmp_path: Path
 def test_windows_while_everything_moves(
     move: Move, cursors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "_WINDOW_RECORDS_MOST", 20)
+    monkeypatch.setattr(reader, "_WINDOW_RECORDS_MOST", 20)
     dataset = records(95)
     mover = Mover(dataset, move, at=None)
     store = RawStore(str(tmp_path))

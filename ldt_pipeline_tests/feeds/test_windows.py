@@ -14,7 +14,7 @@ import pytest
 from ldt_pipeline.api.errors import ServerError
 from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, walk
 from ldt_pipeline.api.windows import Window
-from ldt_pipeline.feeds import changes, months
+from ldt_pipeline.feeds import changes, months, reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_months
 from ldt_pipeline.feeds.positions import position
@@ -35,7 +35,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 @pytest.fixture(autouse=True)
 def _short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "_WINDOW_RECORDS_MOST", 20)
+    monkeypatch.setattr(reader, "_WINDOW_RECORDS_MOST", 20)
 
 
 @pytest.mark.parametrize("after_inclusive", [False, True])

@@ -152,7 +152,10 @@ class Pager:
 
     def _filter(self, given: Mapping[str, str]) -> Callable[[Record], bool]:
         tests: list[Callable[[Record], bool]] = []
-        for field in ("createdAt", "updatedAt"):
+        fields = (
+            ("createdAt", "updatedAt") if self._readings.narrows_by_creation else ("updatedAt",)
+        )
+        for field in fields:
             if (text := given.get(f"{field}[after]")) is not None:
                 tests.append(_later(field, _instant(text), self._readings.after_inclusive))
             if (text := given.get(f"{field}[before]")) is not None:

@@ -63,6 +63,8 @@ class Readings:
     """Whether `…[after]` includes the instant itself."""
     before_inclusive: bool = False
     """Whether `…[before]` includes the instant itself."""
+    narrows_by_creation: bool = True
+    """Whether `createdAt[…]` does anything."""
 
     cursors: Literal["opaque", "record_id", "offset"] = "opaque"
     """`opaque` keeps the place in the order that it was made for. `record_id` is the id of a

@@ -22,6 +22,7 @@ LONELY_EVENT = "9000001"
 OF_LISTS = (
     *("end_of_list", "after_inclusive", "before_inclusive", "cursors", "deleted_cursor"),
     *("default_order", "ties", "total_results", "roster_totals", "timestamps"),
+    "narrows_by_creation",
 )
 OF_SHAPES = (
     *("waves", "tags", "booker", "prices", "tickets", "group_tickets", "null_elements"),
@@ -232,14 +233,14 @@ def test_our_clock_is_wrong_and_the_api_does_not_tell_its_own(
 ) -> None:
     from ldt_pipeline import instants
     from ldt_pipeline.api import paging
-    from ldt_pipeline.feeds import changes, rosters, snapshots
+    from ldt_pipeline.feeds import changes, reader, rosters, snapshots
 
     def wrong() -> Any:
         return instants.now() + offset
 
-    for module in (paging, changes, rosters, snapshots):
+    for module in (paging, changes, reader, rosters, snapshots):
         monkeypatch.setattr(module, "now", wrong)
-    monkeypatch.setattr(changes, "_WINDOW_RECORDS_MOST", 40)
+    monkeypatch.setattr(reader, "_WINDOW_RECORDS_MOST", 40)
     readings = replace(SMALL_PAGES, date_header=False)
     dataset = small(readings)
     with OtherApi(dataset, readings) as api:

@@ -1,0 +1,151 @@
+"""Many records of one instant are read side by side, cut by when they were made; and nothing of that
+is believed that isn't counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ldt_pipeline.api.errors import ServerError
+from ldt_pipeline.feeds import reader
+from ldt_pipeline.feeds.catalogue import PARTICIPANTS
+from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything
+from ldt_pipeline.raw import RawStore
+from ldt_pipeline_tests.feeds.movement import (
+    assert_holds,
+    client_of,
+    newest_stored,
+    record,
+    records,
+    serve,
+)
+from ldt_pipeline_tests.other_api import Dataset, OtherApi, Readings
+
+DRAWN_AT = datetime(2025, 6, 1, 10, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_WINDOW_RECORDS_MOST", 20)
+    monkeypatch.setattr("ldt_pipeline.feeds.pieces._RECORDS_LEAST", 20)
+
+
+def drawn(count: int = 300, *, at: datetime = DRAWN_AT, made_apart: float = 600) -> Dataset:
+    """Give a ballot: applications made one after the other, and all drawn at one instant."""
+    dataset = records(40, newest=DRAWN_AT - timedelta(days=9))
+    for number in range(count):
+        made_at = DRAWN_AT - timedelta(days=5) + timedelta(seconds=made_apart * number)
+        dataset.put("participants", record(f"d{number:04d}", at, createdAt=made_at))
+    return dataset
+
+
+def by_creation(api: OtherApi) -> list[Mapping[str, str]]:
+    """Give the pages that were asked for by when their records were made."""
+    return [
+        query
+        for _, _, query, _ in api.requests
+        if any(name.startswith("createdAt[") for name in query) and query["page[size]"] != "1"
+    ]
+
+
+@pytest.mark.parametrize("readings", [
+    Readings(max_page_size=10),
+    Readings(max_page_size=10, after_inclusive=True, before_inclusive=True, cursors="record_id"),
+    Readings(max_page_size=10, timestamps="seconds", total_results="remaining"),
+    Readings(max_page_size=10, timestamps="microseconds", end_of_list="wraps_around"),
+])  # fmt: skip
+@pytest.mark.parametrize("later", [0, 30])
+def test_it_is_cut_by_when_its_records_were_made(
+    readings: Readings, later: int, tmp_path: Path
+) -> None:
+    """Also where some of them were made in a rush, and where the spike is the end of the list."""
+    dataset = drawn(300)
+    for number in range(60):
+        made_at = DRAWN_AT - timedelta(days=3, milliseconds=number * 50)
+        dataset.put("participants", record(f"r{number:04d}", DRAWN_AT, createdAt=made_at))
+    for number in range(later):
+        dataset.put("participants", record(f"l{number}", DRAWN_AT + timedelta(minutes=1 + number)))
+    store = RawStore(str(tmp_path))
+    with serve(dataset, readings) as api, client_of(api) as client:
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert fetched.walks > 20
+        assert len(by_creation(api)) > 30
+        # Each record once, but for those on bounds: neither the cuts nor the tail read it all again.
+        assert fetched.seen < 1.3 * (400 + later)
+        identities = fetch_everything(client, store, PARTICIPANTS, known={})[1]
+        assert identities == {each["id"] for each in dataset.live("participants")}
+
+
+@pytest.mark.parametrize("made", [{"made_apart": 0}, {"made_apart": 0.001}])
+def test_it_is_read_as_one_where_its_records_were_made_at_once(
+    made: dict[str, float], tmp_path: Path
+) -> None:
+    dataset = drawn(100, **made)
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert not by_creation(api)
+
+
+def test_it_is_read_as_one_where_some_dont_say_when_they_were_made(tmp_path: Path) -> None:
+    dataset = drawn(100)
+    for number in range(5):
+        dataset.put("participants", record(f"n{number}", DRAWN_AT, createdAt=None))
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert not by_creation(api)
+
+
+def test_it_is_read_as_one_where_the_api_does_not_narrow_by_creation(tmp_path: Path) -> None:
+    dataset = drawn(100)
+    store = RawStore(str(tmp_path))
+    readings = Readings(max_page_size=10, narrows_by_creation=False)
+    with serve(dataset, readings) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert not by_creation(api)
+
+
+def test_what_leaves_it_while_it_is_read_is_noticed(tmp_path: Path) -> None:
+    """A record that nobody saw may have gone, or been passed over: the whole is read again."""
+    dataset = drawn(100)
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+
+        def leave(method: str, path: str, query: Mapping[str, str]) -> None:
+            if query.get("createdAt[after]") and query["page[size]"] != "1":
+                api.before_request = None
+                dataset.touch("participants", "d0099")
+
+        api.before_request = leave
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert api.before_request is None
+        assert_holds(store, dataset)
+        assert fetched.seen >= 2 * 99
+
+
+def test_pieces_of_a_spike_do_not_count_as_the_whole_where_one_fails(tmp_path: Path) -> None:
+    dataset = drawn(200)
+    store = RawStore(str(tmp_path))
+
+    def fail_at_last(method: str, path: str, query: Mapping[str, str]) -> None:
+        if len(by_creation(api)) > 12:
+            raise RuntimeError("down")
+
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        api.before_request = fail_at_last
+        with pytest.raises(ServerError):
+            fetch_changes(client, store, PARTICIPANTS)
+        held = newest_stored(store)
+        assert any(each.startswith("d") for each in held)
+        assert len(held) < 200
+        api.before_request = None
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
