@@ -2,6 +2,7 @@
 
     make bench-fetch                                     1 to 16 walkers at 0, 50 and 200 ms
     make bench-fetch FETCH="--latency-ms 50 --walkers 8 --participants 100000"
+    make bench-fetch FETCH="--applications 100000"       a ballot: many records of one instant
 
 Ours is what `ldt sync` calls: windows, proofs, and extracts on the disk. Beside it stand two bounds.
 The line: so many walkers, each waiting for its answer, and nothing else. The server: threads that get
@@ -28,7 +29,7 @@ import urllib3
 from benchmarks.measuring import sandbox, spread
 from ldt_pipeline.api.catalogue import PAGE_SIZE_MAX, Operation
 from ldt_pipeline.api.client import Client
-from ldt_pipeline.feeds.catalogue import PARTICIPANTS
+from ldt_pipeline.feeds.catalogue import APPLICATIONS, PARTICIPANTS, ChangeFeed
 from ldt_pipeline.feeds.changes import fetch_changes
 from ldt_pipeline.raw import RawStore
 
@@ -81,44 +82,49 @@ class NotingClient(Client):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--participants", type=int, default=20_000)
+    parser.add_argument("--applications", type=int, help="read so many of these instead")
     parser.add_argument("--latency-ms", type=float, nargs="*", default=[0, 50, 200])
     parser.add_argument("--walkers", type=int, nargs="*", default=[1, 2, 4, 8, 16])
     parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
+    feed, count = PARTICIPANTS, arguments.participants
+    if arguments.applications:
+        feed, count = APPLICATIONS, arguments.applications
+    others = {"--participants": "1000", "--applications": "0"} | {f"--{feed.name}": str(count)}
     done: dict[tuple[float, int], list[Round]] = {}
     with ExitStack() as servers:
         environments = {
             latency: servers.enter_context(
                 sandbox(
-                    *("--participants", str(arguments.participants), "--applications", "0"),
+                    *(each for option in others.items() for each in option),
                     *("--latency-ms", str(latency)),
                 )
             )
             for latency in arguments.latency_ms
         }
         for environment in environments.values():
-            measure(environment, max(arguments.walkers), arguments.participants)
+            measure(environment, max(arguments.walkers), feed, count)
         for _ in range(arguments.rounds):
             for latency, environment in environments.items():
                 for walkers in arguments.walkers:
-                    found = measure(environment, walkers, arguments.participants)
+                    found = measure(environment, walkers, feed, count)
                     done.setdefault((latency, walkers), []).append(found)
-    show(done, arguments)
+    show(done, f"{count:,} {feed.name}", arguments.rounds)
 
 
-def measure(environment: Mapping[str, str], walkers: int, participants: int) -> Round:
-    """Read the participants into a new raw store, then get the same pages again.
+def measure(environment: Mapping[str, str], walkers: int, feed: ChangeFeed, count: int) -> Round:
+    """Read a list into a new raw store, then get the same pages again.
 
     Raises:
-        SystemExit: Somebody is missing.
+        SystemExit: A record is missing.
     """
     client = NotingClient(environment, walkers)
     with tempfile.TemporaryDirectory() as folder, client:
         started, used = time.monotonic(), time.process_time()
-        fetched = fetch_changes(client, RawStore(folder), PARTICIPANTS)
+        fetched = fetch_changes(client, RawStore(folder), feed)
         seconds, processor = time.monotonic() - started, time.process_time() - used
-    if fetched.seen < participants:
-        raise SystemExit(f"{fetched.seen} of {participants} participants arrived.")
+    if fetched.seen < count:
+        raise SystemExit(f"{fetched.seen} of {count} {feed.name} arrived.")
     return Round(
         pages=len(client.pages),
         probes=client.requests_sent - len(client.pages),
@@ -146,12 +152,9 @@ def get_bare(environment: Mapping[str, str], addresses: list[str], walkers: int)
     return seconds
 
 
-def show(done: Mapping[tuple[float, int], list[Round]], arguments: argparse.Namespace) -> None:
+def show(done: Mapping[tuple[float, int], list[Round]], read: str, rounds_made: int) -> None:
     """Print what was measured."""
-    print(
-        f"{arguments.participants:,} participants, {arguments.rounds} rounds in turn: medians, with "
-        "the least and the most"
-    )
+    print(f"{read}, {rounds_made} rounds in turn: medians, with the least and the most")
     print(
         "| latency | walkers | pages | other requests | ours, pages/s | urllib3 alone, pages/s "
         "| the line allows | of the line | of urllib3 alone | our processor, ms a page |"
