@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -193,6 +194,16 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
     Raises:
         SettingsError: One of them makes no sense; every bad one is named, none is printed.
     """
+    # All of the environment: `.env` may name any of it, and a folder may begin with `~`.
+    return _settings(env_file, Path.cwd(), _stamp(env_file), tuple(sorted(os.environ.items())))
+
+
+@lru_cache(maxsize=4)
+def _settings(env_file: Path, *_: object) -> Settings:
+    """Read the settings where anything has changed that they follow from, the other arguments.
+
+    A small sync asks for them some forty times.
+    """
     try:
         return Settings(_env_file=env_file)  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
@@ -202,6 +213,15 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
             for each in error.errors(include_input=False, include_url=False)
         )
         raise SettingsError(f"The settings can't be used. {problems}.") from None
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Give what differs once a file has been written; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def read_secret(name: str) -> SecretStr | None:

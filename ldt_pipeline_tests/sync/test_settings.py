@@ -117,6 +117,26 @@ def test_a_dot_env_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert settings.data_dir == tmp_path / "data"
 
 
+def test_what_changed_is_read_again(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Settings are asked for at each step of a sync, and read where anything differs."""
+    env_file = tmp_path / ".env"
+    assert load_settings() is load_settings()
+    assert load_settings().max_concurrency == 4
+    env_file.write_text("LDT_MAX_CONCURRENCY=5")
+    assert load_settings().max_concurrency == 5
+    env_file.write_text("LDT_MAX_CONCURRENCY=${WALKERS}")
+    environment.setenv("WALKERS", "6")
+    assert load_settings().max_concurrency == 6
+    environment.setenv("WALKERS", "7")
+    assert load_settings().max_concurrency == 7
+    env_file.unlink()
+    assert load_settings().max_concurrency == 4
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment.chdir(elsewhere)
+    assert load_settings().data_dir == elsewhere / "data"
+
+
 def test_folders_are_absolute(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("LDT_DATA_DIR", "~/races")
     environment.setenv("HOME", str(tmp_path))
