@@ -14,10 +14,10 @@ from ldt_pipeline.tidy.questions import COLUMNS, Questions, match_questions, unm
 from ldt_pipeline.warehouse.connection import registered
 
 
-def answers_by_column(
+def matched_questions(
     connection: duckdb.DuckDBPyConnection, questions: Questions, *, whose: str = "TRUE"
 ) -> pl.DataFrame:
-    """Give each participant's answers as columns, as `tidy.answers_to_columns` does.
+    """Give which of the questions that were asked fill which column.
 
     Args:
         connection: The warehouse.
@@ -25,11 +25,25 @@ def answers_by_column(
         whose: A condition on `participant_id`.
 
     Returns:
+        What `tidy.questions.match_questions` gives, without those that fill none.
+    """
+    found = match_questions(_asked(connection, whose), questions)
+    return found.filter(pl.col("column").is_not_null())
+
+
+def answers_by_column(
+    connection: duckdb.DuckDBPyConnection, matched: pl.DataFrame, *, whose: str = "TRUE"
+) -> pl.DataFrame:
+    """Give each participant's answers as columns, as `tidy.answers_to_columns` does.
+
+    Args:
+        connection: The warehouse.
+        matched: What `matched_questions` gives, of these participants or of more.
+        whose: A condition on rows of `participant_answers`: all of a participant's, or none.
+
+    Returns:
         `participant_id`, then `COLUMNS` as text; one row per participant who answered one of them.
     """
-    matched = match_questions(_asked(connection, whose), questions).filter(
-        pl.col("column").is_not_null()
-    )
     # The most trusted question first, then the first position: one number orders both.
     chosen = ", ".join(
         f"arg_min(text, trust) FILTER (filled = '{column}') AS {column}" for column in COLUMNS

@@ -9,12 +9,19 @@ numbers tell. They are compared in the transaction that acts on them, so nobody 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import duckdb
 
+from ldt_pipeline.tables import table
+from ldt_pipeline.warehouse.schema import children
+
 _FEW = 4
 """Up to a quarter of the entries are dealt with one by one; more, and everything is made anew."""
+
+_SLICE = 50_000
+"""Of so many entries rows are made at once: some 200 MB of frames."""
 
 PUBLISHED = "published"
 """The file for people, as the last one that acts on changes."""
@@ -88,6 +95,57 @@ def take(connection: duckdb.DuckDBPyConnection, actor: str, entity: str) -> int 
     )
     ((count, ids),) = connection.execute(f"SELECT count(*), count(id) FROM {WHOSE}").fetchall()
     return None if count > ids else count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Some of the entries that `take` gave.
+
+    Attributes:
+        whose: The condition that a row is of one of them.
+        whose_answers: The same for rows of their answers, with where these lie: else all would be looked
+            at for each slice.
+    """
+
+    whose: str
+    whose_answers: str
+
+
+def slices(
+    connection: duckdb.DuckDBPyConnection, count: int | None, entity: str
+) -> Iterator[Slice]:
+    """Give all entries that `take` gave, so many at a time as memory holds rows of at ease."""
+    key = table(entity).key[0]
+    (answers,) = children(table(entity))
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE sliced AS
+        SELECT id, (row_number() OVER () - 1) // {_SLICE} AS slice
+        FROM ({f"SELECT {key} AS id FROM tidy.{entity}" if count is None else f"FROM {WHOSE}"})
+        """
+    )
+    ((last,),) = connection.execute("SELECT max(slice) FROM sliced").fetchall()
+    if last == 0:
+        yield Slice(whose=within(count, key), whose_answers=within(count, key))
+    elif last is not None:
+        places = connection.execute(
+            f"""
+            SELECT slice, coalesce(min(answers.rowid), 0), coalesce(max(answers.rowid), 0)
+            FROM sliced LEFT JOIN tidy.{answers.name} AS answers ON answers.{key} = id
+            GROUP BY slice ORDER BY slice
+            """
+        ).fetchall()
+        for number, first_row, last_row in places:
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE slice AS SELECT id FROM sliced WHERE slice = {number}"
+            )
+            whose = f"{key} IN (SELECT id FROM slice)"
+            yield Slice(
+                whose=whose,
+                whose_answers=f"rowid BETWEEN {first_row} AND {last_row} AND {whose}",
+            )
+        connection.execute("DROP TABLE slice")
+    connection.execute("DROP TABLE sliced")
 
 
 def done(connection: duckdb.DuckDBPyConnection, actor: str) -> None:

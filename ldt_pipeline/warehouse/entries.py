@@ -9,6 +9,7 @@ A property test holds marts that were kept up step by step to marts that are mad
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,8 +22,17 @@ from ldt_pipeline.tables import marts as mart_tables
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions
 from ldt_pipeline.warehouse import answers, versions
-from ldt_pipeline.warehouse.answers import answers_by_column
-from ldt_pipeline.warehouse.changed import PUBLISHED, done, note_changed, owe, take, within
+from ldt_pipeline.warehouse.answers import answers_by_column, matched_questions
+from ldt_pipeline.warehouse.changed import (
+    PUBLISHED,
+    WHOSE,
+    done,
+    note_changed,
+    owe,
+    slices,
+    take,
+    within,
+)
 from ldt_pipeline.warehouse.connection import registered, transaction
 from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.read import read_table, relation
@@ -30,7 +40,6 @@ from ldt_pipeline.warehouse.versions import build_versions
 
 _PARTICIPANTS = "participants"
 _APPLICATIONS = "applications"
-_FOLLOWERS = ("start_list", "participant_versions", PUBLISHED)
 
 _READ = (
     *("participant_id", "application_id", "booking_id", "ticket_id", "ticket_title", "bib_number"),
@@ -42,22 +51,33 @@ _READ = (
 
 
 def build_start_list(connection: duckdb.DuckDBPyConnection, questions: Questions) -> int:
-    """Bring `start_list` up to date; gives its number of rows."""
+    """Bring `start_list` up to date; gives its number of rows.
+
+    A large one in several transactions: DuckDB keeps in memory what is not committed. Where it is
+    interrupted it stays owed what it was, and what follows from it is owed nothing yet.
+    """
     with transaction(connection):
         partners = read_table(connection, "partners")
         groups = read_table(connection, "reserved_entry_groups")
         _note_changed_participants(connection, questions, partners, groups)
         count = take(connection, "start_list", _PARTICIPANTS)
+        whose = within(count, "participant_id")
         if count != 0:
-            whose = within(count, "participant_id")
+            _remove(connection, "start_list", whose)
+    if count != 0:
+        matched = matched_questions(connection, questions, whose=whose)
+        for some in slices(connection, count, _PARTICIPANTS):
             rows = marts.start_list(
-                participants=read_table(connection, _PARTICIPANTS, _READ, where=whose),
-                answers_by_column=answers_by_column(connection, questions, whose=whose),
+                participants=read_table(connection, _PARTICIPANTS, _READ, where=some.whose),
+                answers_by_column=answers_by_column(connection, matched, whose=some.whose_answers),
                 partners=partners,
                 reserved_entry_groups=groups,
             )
-            _replace(connection, "start_list", rows, whose)
-            done(connection, "start_list")
+            with transaction(connection):
+                _insert(connection, "start_list", rows)
+        with transaction(connection):
+            followers = ("participant_versions", PUBLISHED)
+            _finish(connection, "start_list", count, followers=followers)
     return _height(connection, "start_list")
 
 
@@ -66,11 +86,11 @@ def build_participant_versions(connection: duckdb.DuckDBPyConnection, questions:
     with transaction(connection):
         count = take(connection, "participant_versions", _PARTICIPANTS)
         if count != 0:
-            forget_outcomes(connection, "participant_versions")
-            build_versions(connection, questions, whose=within(count, "participant_id"))
-            for follower in ("start_list_changes", PUBLISHED):
-                owe(connection, follower, _PARTICIPANTS, None if count is None else "whose")
-            done(connection, "participant_versions")
+            whose = within(count, "participant_id")
+            _remove(connection, "participant_versions", whose)
+            build_versions(connection, questions, whose=whose)
+            followers = ("start_list_changes", PUBLISHED)
+            _finish(connection, "participant_versions", count, followers=followers)
     return _height(connection, "participant_versions")
 
 
@@ -79,13 +99,13 @@ def build_start_list_changes(connection: duckdb.DuckDBPyConnection) -> int:
     with transaction(connection):
         count = take(connection, "start_list_changes", _PARTICIPANTS)
         if count != 0:
-            whose = within(count, "participant_id")
-            found = read_table(
-                connection, "participant_versions", marts.compared_columns(), where=whose
-            )
-            _replace(connection, "start_list_changes", marts.start_list_changes(found), whose)
-            owe(connection, PUBLISHED, _PARTICIPANTS, None if count is None else "whose")
-            done(connection, "start_list_changes")
+            _remove(connection, "start_list_changes", within(count, "participant_id"))
+            for some in slices(connection, count, _PARTICIPANTS):
+                found = read_table(
+                    connection, "participant_versions", marts.compared_columns(), where=some.whose
+                )
+                _insert(connection, "start_list_changes", marts.start_list_changes(found))
+            _finish(connection, "start_list_changes", count, followers=(PUBLISHED,))
     return _height(connection, "start_list_changes")
 
 
@@ -135,7 +155,7 @@ def _note_changed_participants(
             ) AS past ON past.id = stored.participant_id
             LEFT JOIN meant ON {same_claim}
             """,
-            actors=_FOLLOWERS,
+            actors=["start_list"],
         )
 
 
@@ -165,14 +185,24 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _replace(
-    connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, whose: str
-) -> None:
-    names = ", ".join(f'"{column}"' for column in table(name).schema)
+def _remove(connection: duckdb.DuckDBPyConnection, name: str, whose: str) -> None:
     forget_outcomes(connection, name)
     connection.execute(f"DELETE FROM marts.{name} WHERE {whose}")
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> None:
+    names = ", ".join(f'"{column}"' for column in table(name).schema)
     with registered(connection, "mart_rows", rows):
         connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")
+
+
+def _finish(
+    connection: duckdb.DuckDBPyConnection, name: str, count: int | None, followers: Sequence[str]
+) -> None:
+    """Note that a mart has been brought up to date, and that those who follow from it haven't."""
+    for follower in followers:
+        owe(connection, follower, _PARTICIPANTS, None if count is None else WHOSE)
+    done(connection, name)
 
 
 def _height(connection: duckdb.DuckDBPyConnection, name: str) -> int:

@@ -10,6 +10,8 @@ was superseded or deleted is computed: a first load has nothing of that.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import duckdb
 import polars as pl
 
@@ -58,51 +60,57 @@ _TIMELINE = """
 """
 
 
+_VERSIONS_AT_ONCE = 50_000
+"""So many versions that aren't on the start list become rows at once."""
+
+
 def build_versions(
     connection: duckdb.DuckDBPyConnection, questions: Questions, *, whose: str = "TRUE"
 ) -> None:
-    """Build rows of `participant_versions` from the start list and the history.
+    """Add rows to `participant_versions`, from the start list and the history.
 
     Inside the caller's transaction.
 
     Args:
         connection: The warehouse.
         questions: Which answers fill what.
-        whose: A condition on `participant_id`: the others' rows stay.
+        whose: A condition on `participant_id`, of people who have no rows there.
     """
     connection.execute(_TIMELINE.format(whose=whose))
-    others = _others(connection, questions, whose)
     names = list(table("participant_versions").schema)
     listed = [name for name in names if name in table("start_list").schema]
-    with registered(connection, "other_versions", others):
-        connection.execute(f"DELETE FROM marts.participant_versions WHERE {whose}")
-        connection.execute(
-            f"""
-            INSERT INTO marts.participant_versions ({_quoted(listed)}, version, valid_from)
-            SELECT {", ".join(f'listed."{name}"' for name in listed)},
-                coalesce(timeline.version, 1),
-                coalesce(timeline.valid_from, least(listed.registered_at, listed.updated_at),
-                    first_seen_at)
-            FROM marts.start_list AS listed
-            JOIN tidy.participants AS stored USING (participant_id)
-            JOIN ops.sightings
-                ON sightings.id = stored.participant_id AND record_hash = stored._record_hash
-            LEFT JOIN timeline
-                ON timeline.participant_id = listed.participant_id AND timeline.is_newest
-            WHERE {whose.replace("participant_id", "listed.participant_id")}
-            """
-        )
-        connection.execute(
-            f"INSERT INTO marts.participant_versions ({_quoted(names)}) "
-            f"SELECT {_quoted(names)} FROM other_versions"
-        )
+    connection.execute(
+        f"""
+        INSERT INTO marts.participant_versions ({_quoted(listed)}, version, valid_from)
+        SELECT {", ".join(f'listed."{name}"' for name in listed)},
+            coalesce(timeline.version, 1),
+            coalesce(timeline.valid_from, least(listed.registered_at, listed.updated_at),
+                first_seen_at)
+        FROM marts.start_list AS listed
+        JOIN tidy.participants AS stored USING (participant_id)
+        JOIN ops.sightings
+            ON sightings.id = stored.participant_id AND record_hash = stored._record_hash
+        LEFT JOIN timeline
+            ON timeline.participant_id = listed.participant_id AND timeline.is_newest
+        WHERE {whose.replace("participant_id", "listed.participant_id")}
+        """
+    )
+    for others in _others(connection, questions, whose):
+        with registered(connection, "other_versions", others):
+            connection.execute(
+                f"INSERT INTO marts.participant_versions ({_quoted(names)}) "
+                f"SELECT {_quoted(names)} FROM other_versions"
+            )
     connection.execute("DROP TABLE timeline")
 
 
 def _others(
     connection: duckdb.DuckDBPyConnection, questions: Questions, whose: str
-) -> pl.DataFrame:
-    """Give the versions that are not on the start list now: superseded ones, and deleted entries."""
+) -> Iterator[pl.DataFrame]:
+    """Give the versions that are not on the start list now: superseded ones, and deleted entries.
+
+    So many at a time as memory holds at ease.
+    """
     past = ", ".join(f'past."{name}"' for name in PAST_COLUMNS)
     newest = ", ".join(f'deleted."{name}"' for name in PAST_COLUMNS)
     deleted = relation(table("participants"), [*PAST_COLUMNS, "deleted_at"])
@@ -110,6 +118,7 @@ def _others(
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE other_rows AS
+        SELECT *, row_number() OVER () AS number FROM (
         SELECT {past}, version, valid_from, valid_to, forgotten, past.answers
         FROM ops.past_versions AS past JOIN timeline USING (participant_id, record_hash)
         UNION ALL BY NAME
@@ -132,25 +141,31 @@ def _others(
             FROM tidy.participant_answers
             WHERE participant_id IN (SELECT participant_id FROM ({deleted})) GROUP BY ALL
         ) AS answers ON answers.participant_id = deleted.participant_id
+        )
         """
     )
-    rows = connection.sql("SELECT * FROM other_rows").pl()
+    partners = read_table(connection, "partners")
+    groups = read_table(connection, "reserved_entry_groups")
+    ((count,),) = connection.execute("SELECT count(*) FROM other_rows").fetchall()
+    for start in range(0, count, _VERSIONS_AT_ONCE):
+        rows = connection.sql(
+            "SELECT * EXCLUDE number FROM other_rows "
+            f"WHERE number > {start} AND number <= {start + _VERSIONS_AT_ONCE}"
+        ).pl()
+        answers = (
+            rows.select("participant_id", "version", "answers")
+            .explode("answers", empty_as_null=False, keep_nulls=False)
+            .unnest("answers")
+        )
+        key = pl.struct("participant_id", "version").alias("key")
+        columns = answers_to_columns(answers.with_columns(key), questions, "key").unnest("key")
+        yield versions_as_listed(
+            versions=rows.drop("answers"),
+            answers_by_column=columns,
+            partners=partners,
+            reserved_entry_groups=groups,
+        )
     connection.execute("DROP TABLE other_rows")
-    if rows.is_empty():
-        return table("participant_versions").empty()
-    answers = (
-        rows.select("participant_id", "version", "answers")
-        .explode("answers", empty_as_null=False, keep_nulls=False)
-        .unnest("answers")
-    )
-    key = pl.struct("participant_id", "version").alias("key")
-    columns = answers_to_columns(answers.with_columns(key), questions, "key").unnest("key")
-    return versions_as_listed(
-        versions=rows.drop("answers"),
-        answers_by_column=columns,
-        partners=read_table(connection, "partners"),
-        reserved_entry_groups=read_table(connection, "reserved_entry_groups"),
-    )
 
 
 def _quoted(names: list[str]) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ldt_pipeline.instants import parse_instant
 from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
+from ldt_pipeline.warehouse import changed, versions
 from ldt_pipeline.warehouse import load as loading
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline_tests.warehouse.histories import (
@@ -57,13 +58,20 @@ def test_load_points_order_and_batches_do_not_matter(
     ids = [each.extract_id for each in manifests]
     shuffled = chances.sample(ids, len(ids))
     found: list[dict[str, Any]] = []
-    for number, (steps, batch) in enumerate(
-        [([ids], 20_000), (split(ids, chances), 2), (split(shuffled, chances), 3)]
+    for number, (steps, batch, some) in enumerate(
+        [
+            ([ids], 20_000, 50_000),
+            (split(ids, chances), 2, 1),
+            (split(shuffled, chances), 3, 2),
+            ([shuffled], 3, 2),
+        ]
     ):
+        monkeypatch.setattr(changed, "_SLICE", some)
+        monkeypatch.setattr(versions, "_VERSIONS_AT_ONCE", some)
         monkeypatch.setattr(loading, "_BATCH_RECORDS", batch)
         monkeypatch.setattr(loading, "_TRANSACTION_RECORDS", batch)
         with warehouse(folder / f"{number}.duckdb") as connection:
-            # Made at once the first time, kept up with each step the others.
+            # Made at once the first time, kept up with each step the others, of some at a time.
             load(connection, folder / "raw", steps, after_each=history_marts if number else None)
             found.append(contents(connection) | history_marts(connection))
     for other in found[1:]:
