@@ -7,7 +7,9 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from ldt_pipeline.api.errors import ServerError
@@ -15,6 +17,7 @@ from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds import reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything
+from ldt_pipeline.feeds.positions import TAIL
 from ldt_pipeline.feeds.spikes import Spike
 from ldt_pipeline.raw import RawStore, Walk
 from ldt_pipeline_tests.feeds.movement import (
@@ -207,6 +210,27 @@ def test_it_is_read_as_one_where_the_api_does_not_narrow_by_creation(tmp_path: P
         fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
         assert not by_creation(api)
+
+
+@pytest.mark.parametrize("timestamps", ["z_milliseconds", "microseconds", "seconds"])
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_it_is_not_read_again_for_what_comes_after_it(
+    timestamps: Any, inclusive: bool, tmp_path: Path
+) -> None:
+    """Once nothing can appear at that instant any more."""
+    dataset = drawn(200)
+    store = RawStore(str(tmp_path))
+    readings = Readings(max_page_size=10, timestamps=timestamps, after_inclusive=inclusive)
+    with serve(dataset, readings) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        tail = store.walk("participants", TAIL)
+        assert tail is not None
+        earlier = tail.started_at - timedelta(hours=1)
+        store.write_walk(msgspec.structs.replace(tail, newest_seen_at=earlier), name=TAIL)
+        dataset.put("participants", record("later", DRAWN_AT + timedelta(seconds=9)))
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert (fetched.seen, fetched.records) == (1, 1)
+        assert_holds(store, dataset)
 
 
 def test_what_leaves_it_while_it_is_read_is_noticed(tmp_path: Path) -> None:
