@@ -51,6 +51,14 @@ def format_instant(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def shifted(moment: dt.datetime, by: dt.timedelta) -> dt.datetime:
+    """Give the instant so much later, or itself at the ends of time: programs write those for "none"."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
+
+
 def month_of(moment: dt.datetime) -> str:
     """Give the month of an instant as `YYYY-MM`."""
     return _month(moment.year, moment.month)

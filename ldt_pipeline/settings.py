@@ -195,7 +195,7 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
         SettingsError: One of them makes no sense; every bad one is named, none is printed.
     """
     # All of the environment: `.env` may name any of it, and a folder may begin with `~`.
-    return _settings(env_file, Path.cwd(), _stamp(env_file), tuple(sorted(os.environ.items())))
+    return _settings(env_file, _here(), _stamp(env_file), tuple(sorted(os.environ.items())))
 
 
 @lru_cache(maxsize=4)
@@ -213,6 +213,14 @@ def _settings(env_file: Path, *_: object) -> Settings:
             for each in error.errors(include_input=False, include_url=False)
         )
         raise SettingsError(f"The settings can't be used. {problems}.") from None
+
+
+def _here() -> Path | None:
+    """Give the working folder; None where it was deleted, which only relative paths need."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

@@ -25,7 +25,7 @@ from ldt_pipeline.api.answers import record_key
 from ldt_pipeline.api.catalogue import PAGE_SIZE_MAX, Operation
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import IncompleteWalkError, InvalidRequestError, NotFoundError
-from ldt_pipeline.instants import MILLISECOND, now
+from ldt_pipeline.instants import MILLISECOND, now, shifted
 from ldt_pipeline.record_hash import record_hash
 
 ATTEMPTS = 6
@@ -313,7 +313,7 @@ def end_of_changes(client: Client, request: ListRequest) -> dt.datetime:
     if record is None or record.updated_at is None:
         return soon
     # Windows are read a millisecond wider than they are.
-    after = record.updated_at + 2 * MILLISECOND
+    after = shifted(record.updated_at, 2 * MILLISECOND)
     return after if after <= asked_at else min(record.updated_at, soon)
 
 

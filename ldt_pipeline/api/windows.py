@@ -26,7 +26,7 @@ from ldt_pipeline.api.paging import (
     end_of_changes,
     walk,
 )
-from ldt_pipeline.instants import MILLISECOND, format_instant
+from ldt_pipeline.instants import MILLISECOND, format_instant, shifted
 
 _NARROWEST = dt.timedelta(seconds=1)
 """Below this a window is walked as it is: a spike, such as a mass update, doesn't split by time."""
@@ -60,9 +60,9 @@ class Window:
             ("createdAt", self.created_after, self.created_before),
         ):
             if after is not None:
-                query[f"{name}[after]"] = format_instant(after - MILLISECOND)
+                query[f"{name}[after]"] = format_instant(shifted(after, -MILLISECOND))
             if before is not None:
-                query[f"{name}[before]"] = format_instant(before + MILLISECOND)
+                query[f"{name}[before]"] = format_instant(shifted(before, MILLISECOND))
         return query
 
     def pieces(self, count: int, *, oldest: dt.datetime) -> list[Window]:

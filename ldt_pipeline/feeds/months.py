@@ -58,7 +58,12 @@ class MonthWriter:
     def commit(self) -> list[Manifest]:
         """Let the extracts count."""
         writers = [*self._full, *(self._writers[month] for month in sorted(self._writers))]
-        return [writer.commit() for writer in writers]
+        try:
+            return [writer.commit() for writer in writers]
+        except BaseException as error:
+            # Those that count stay: what they hold is true, and is read again.
+            self.abandon(error)
+            raise
 
     def abandon(self, error: BaseException) -> None:
         """Take away what was written."""

@@ -37,7 +37,10 @@ def cut(
 ) -> list[Window]:
     """Cut windows into pieces that are equally long, as many as hold `total` records."""
     lengths = [
-        (each.before - max(each.after or oldest, oldest)).total_seconds() if each.before else 0.0
+        # One that ends before the oldest change holds nothing.
+        max(0.0, (each.before - max(each.after or oldest, oldest)).total_seconds())
+        if each.before
+        else 0.0
         for each in windows
     ]
     count = min(_FIRST_PIECES_MOST, total / _aim(records_most)) / (sum(lengths) or 1.0)

@@ -63,9 +63,16 @@ class Position:
 
     @property
     def next_after(self) -> dt.datetime | None:
-        """Where the next tail starts."""
-        if self.watermark is None or self.is_settled:
-            return self.watermark
+        """Where the next tail starts.
+
+        Right after the watermark where nothing can appear there any more: as many as lie at one instant
+        after a ballot would be read and stored again.
+        """
+        if self.watermark is None:
+            return None
+        if self.is_settled:
+            # Windows are read a millisecond wider than they are.
+            return self.watermark + 2 * MILLISECOND
         return min(self.watermark, self.read_at) - OVERLAP
 
 

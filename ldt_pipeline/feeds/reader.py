@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ldt_pipeline.api.client import Client
-from ldt_pipeline.api.paging import ListRequest, LongListError, Proof
+from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, first_record
 from ldt_pipeline.api.windows import Window, walk_window
 from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.feeds.catalogue import ChangeFeed
 from ldt_pipeline.feeds.months import MonthWriter
 from ldt_pipeline.feeds.pieces import cut, cut_again, records_most
-from ldt_pipeline.feeds.positions import OVERLAP, Known, Position, record_position
+from ldt_pipeline.feeds.positions import OVERLAP, TAIL, Known, Position, record_position
 from ldt_pipeline.feeds.spikes import Spike, find_spike
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore, Walk
@@ -113,6 +113,8 @@ class Reader:
                     for each in pieces
                 }
                 begun.update(reading)
+                if spike is not None:
+                    spike.begin(len(reading))
                 return set(reading)
 
             try:
@@ -126,6 +128,8 @@ class Reader:
                             reading |= begin(found.cut(found.window, found.total), found)
                         elif isinstance(found, list):
                             reading |= begin(found, spike)
+                            if spike is not None:
+                                spike.end(None)
                         elif (walk := self._whole(found, spike, known or {})) is not None:
                             self._record_coverage(walk, end)
             except BaseException:
@@ -141,10 +145,11 @@ class Reader:
         """Give the walk that covers its window: of a spike, once all pieces of it were read."""
         if spike is None:
             return walk
-        spike.add(walk)
+        spike.end(walk)
         if not spike.is_read:
             return None
-        return spike.walk() or self._read(spike.window, known)
+        total_now = first_record(self._client, list_request(self._feed, spike.window))[1]
+        return spike.walk(total_now) or self._read(spike.window, known)
 
     def read_tail(
         self,
@@ -168,6 +173,9 @@ class Reader:
             started_at = min(filter(None, (read_at, tail.started_at)))
             tail = msgspec.structs.replace(tail, newest_updated_at=watermark, started_at=started_at)
             record_position(self._store, tail, at)
+        else:
+            # A list that is quiet for years is read whole each night.
+            self._store.forget_walks(self._feed.name, but=TAIL)
 
     def _record_coverage(self, walk: Walk, end: dt.datetime) -> None:
         """Record that a window need not be read again, but for what may be committed late."""

@@ -5,7 +5,7 @@ of it. What doesn't: cutting by when they changed (`pieces.py`), and walking (`c
 
 Nothing says that every record tells when it was made, nor that it stays where it is while pieces of
 a spike are read. So they are counted: together they must hold as many different records as the
-spike did, or it is read as one.
+spike did, before and after, or it is read as one. Where all say when they were made is asked before.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.paging import ListRequest, first_record
 from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds.pieces import pieces_wanted
+from ldt_pipeline.instants import shifted
 from ldt_pipeline.raw import Walk
 
 _BEYOND = dt.timedelta(seconds=2)
@@ -37,29 +38,39 @@ class Spike:
     records_most: int
     identities: set[str | int] = field(default_factory=set[str | int])
     """Of all records that were seen in its pieces."""
-    _left: int = 1
+    _left: int = 0
     _walks: list[Walk] = field(default_factory=list[Walk])
 
     def cut(self, piece: Window, total: int) -> list[Window]:
-        """Cut a piece that holds too many; gives it alone where its records were made at once, too."""
-        count = pieces_wanted(total, records_most=self.records_most)
-        pieces = piece.pieces_by_creation(count, first=self.first, last=self.last)
-        self._left += len(pieces) - 1
-        return pieces
+        """Cut a piece that holds too many; gives it alone where its records were made at once, too.
 
-    def add(self, walk: Walk) -> None:
-        """Note that a piece was read."""
-        self._walks.append(walk)
+        From any thread: nothing is noted.
+        """
+        count = pieces_wanted(total, records_most=self.records_most)
+        return piece.pieces_by_creation(count, first=self.first, last=self.last)
+
+    def begin(self, pieces: int) -> None:
+        """Note that so many pieces are going to be read, or be cut."""
+        self._left += pieces
+
+    def end(self, walk: Walk | None) -> None:
+        """Note that a piece was read, or (None) that others were begun in its place."""
         self._left -= 1
+        if walk is not None:
+            self._walks.append(walk)
 
     @property
     def is_read(self) -> bool:
         """Whether all of its pieces were."""
         return self._left == 0
 
-    def walk(self) -> Walk | None:
-        """Give the walk of the whole window, as if it had been one; None where a record is missing."""
-        if len(self.identities) < self.total:
+    def walk(self, total_now: int | None) -> Walk | None:
+        """Give the walk of the whole window, as if it had been one; None where a record is missing.
+
+        `total_now` is how many it holds after its pieces were read. Some may have left it since they
+        were seen, but none that came since may make up for one that wasn't.
+        """
+        if total_now is None or len(self.identities) < max(self.total, total_now):
             return None
         newest = filter(None, (each.newest_updated_at for each in self._walks))
         return msgspec.structs.replace(
@@ -90,9 +101,13 @@ def find_spike(
         record, count, _ = first_record(client, replace(request, parameters=parameters))
         return (created_at(record.body) if record else None), count
 
-    first, last = asked(window)[0], asked(window, "-1")[0]
-    if first is None or last is None or not first < last:
+    first, before = asked(window)
+    if first is None or before is None:
         return None
-    if asked(replace(window, created_after=last + _BEYOND))[1] != 0:
+    # All of them again, but for those that don't say it, wherever the API puts these.
+    last, told = asked(replace(window, created_after=first), "-1")
+    if last is None or not first < last or told is None or told < before:
+        return None
+    if asked(replace(window, created_after=shifted(last, _BEYOND)))[1] != 0:
         return None
     return Spike(window=window, total=total, first=first, last=last, records_most=records_most)

@@ -69,8 +69,9 @@ def attached(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
-    except BaseException as error:
-        engine.has_failed = engine.has_failed or isinstance(error, duckdb.Error)
+    except BaseException:
+        # Whatever it was, also an interruption: another file may be attached still.
+        engine.has_failed = True
         with suppress(duckdb.Error):  # the first error is the one to tell
             _end(engine)
         raise
@@ -109,7 +110,8 @@ def _end(engine: _Engine) -> None:
         try:
             # Writes the checkpoint.
             engine.base.execute(f"DETACH {_NAME}")
-        except duckdb.Error:
+        except BaseException:
+            # Interrupted, too: the file is open as long as DuckDB runs.
             engine.has_failed = True
             raise
         finally:
@@ -129,3 +131,15 @@ def _stop(engine: _Engine) -> None:
     _kept.remove(engine)
     with suppress(duckdb.Error):
         engine.base.close()
+
+
+def _before_fork() -> None:
+    """End DuckDB where nobody uses it: a child, which has none of its threads, would crash when it ends."""
+    _lock.acquire()
+    for engine in [each for each in _kept if _is_idle(each)]:
+        _stop(engine)
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_lock.release, after_in_child=_lock.release
+)

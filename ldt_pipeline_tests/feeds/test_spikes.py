@@ -3,17 +3,23 @@ is believed that isn't counted."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from ldt_pipeline.api.errors import ServerError
+from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds import reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything
-from ldt_pipeline.raw import RawStore
+from ldt_pipeline.feeds.positions import TAIL
+from ldt_pipeline.feeds.spikes import Spike
+from ldt_pipeline.raw import RawStore, Walk
 from ldt_pipeline_tests.feeds.movement import (
     assert_holds,
     client_of,
@@ -103,6 +109,99 @@ def test_it_is_read_as_one_where_some_dont_say_when_they_were_made(tmp_path: Pat
         assert not by_creation(api)
 
 
+def test_those_that_no_question_by_creation_gives_are_not_made_up_for_by_others(
+    tmp_path: Path,
+) -> None:
+    """Some don't say when they were made, and as many of the same instant arrive while it is read."""
+    dataset = drawn(200)
+    for number in range(5):
+        dataset.put("participants", record(f"n{number}", DRAWN_AT, createdAt=None))
+        dataset.put("participants", record(f"l{number}", DRAWN_AT + timedelta(hours=1 + number)))
+    store = RawStore(str(tmp_path))
+
+    def arrive(method: str, path: str, query: Mapping[str, str]) -> None:
+        if len(by_creation(api)) == 3:
+            api.before_request = None
+            for number in range(9):
+                made_at = DRAWN_AT - timedelta(days=5) + timedelta(minutes=number)
+                dataset.put("participants", record(f"x{number}", DRAWN_AT, createdAt=made_at))
+
+    readings = Readings(max_page_size=10, unmade="nowhere")
+    with serve(dataset, readings) as api, client_of(api) as client:
+        api.before_request = arrive
+        fetch_changes(client, store, PARTICIPANTS)
+    assert {f"n{number}" for number in range(5)} <= newest_stored(store).keys()
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_what_arrives_in_a_piece_that_was_read_is_noticed(number: int, tmp_path: Path) -> None:
+    dataset = drawn(200)
+    store = RawStore(str(tmp_path))
+
+    def arrive(method: str, path: str, query: Mapping[str, str]) -> None:
+        if len(by_creation(api)) == 15:
+            api.before_request = None
+            for made in range(number):
+                made_at = DRAWN_AT - timedelta(days=5) + timedelta(minutes=made)
+                dataset.put("participants", record(f"x{made}", DRAWN_AT, createdAt=made_at))
+
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        api.before_request = arrive
+        fetch_changes(client, store, PARTICIPANTS)
+        assert api.before_request is None
+    assert_holds(store, dataset)
+
+
+class _Slow(list[Window]):
+    """Pieces that take their time to be counted, so that other threads count theirs meanwhile."""
+
+    def __len__(self) -> int:
+        time.sleep(0.01)
+        return super().__len__()
+
+
+def test_pieces_that_are_cut_at_once_are_all_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces_by_creation = Window.pieces_by_creation
+    monkeypatch.setattr(
+        Window,
+        "pieces_by_creation",
+        lambda self, *args, **bounds: _Slow(pieces_by_creation(self, *args, **bounds)),
+    )
+    seen = list[int]()
+    walk = Spike.walk
+
+    def noting(self: Spike, *args: int) -> Walk | None:
+        seen.append(len(self.identities))
+        return walk(self, *args)
+
+    monkeypatch.setattr(Spike, "walk", noting)
+    dataset = drawn(600)
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetch_changes(client, store, PARTICIPANTS)
+    assert seen == [600]
+
+
+NEVER = (
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+)
+
+
+@pytest.mark.parametrize("made_at", NEVER)
+def test_instants_at_the_ends_of_time_are_instants(made_at: datetime, tmp_path: Path) -> None:
+    """Programs write them where they have none."""
+    dataset = drawn(100)
+    dataset.put("participants", record("odd", DRAWN_AT, createdAt=made_at))
+    dataset.put("participants", record("far", NEVER[1]))
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+    assert_holds(store, dataset)
+
+
 def test_it_is_read_as_one_where_the_api_does_not_narrow_by_creation(tmp_path: Path) -> None:
     dataset = drawn(100)
     store = RawStore(str(tmp_path))
@@ -111,6 +210,27 @@ def test_it_is_read_as_one_where_the_api_does_not_narrow_by_creation(tmp_path: P
         fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
         assert not by_creation(api)
+
+
+@pytest.mark.parametrize("timestamps", ["z_milliseconds", "microseconds", "seconds"])
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_it_is_not_read_again_for_what_comes_after_it(
+    timestamps: Any, inclusive: bool, tmp_path: Path
+) -> None:
+    """Once nothing can appear at that instant any more."""
+    dataset = drawn(200)
+    store = RawStore(str(tmp_path))
+    readings = Readings(max_page_size=10, timestamps=timestamps, after_inclusive=inclusive)
+    with serve(dataset, readings) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        tail = store.walk("participants", TAIL)
+        assert tail is not None
+        earlier = tail.started_at - timedelta(hours=1)
+        store.write_walk(msgspec.structs.replace(tail, newest_seen_at=earlier), name=TAIL)
+        dataset.put("participants", record("later", DRAWN_AT + timedelta(seconds=9)))
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert (fetched.seen, fetched.records) == (1, 1)
+        assert_holds(store, dataset)
 
 
 def test_what_leaves_it_while_it_is_read_is_noticed(tmp_path: Path) -> None:

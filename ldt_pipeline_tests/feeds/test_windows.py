@@ -3,23 +3,28 @@ goes on where it was."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ldt_pipeline.api.errors import ServerError
-from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, walk
+from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, record_of, walk
 from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds import changes, months, reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
-from ldt_pipeline.feeds.changes import fetch_changes, fetch_months
-from ldt_pipeline.feeds.positions import position
+from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything, fetch_months
+from ldt_pipeline.feeds.months import MonthWriter
+from ldt_pipeline.feeds.pieces import cut
+from ldt_pipeline.feeds.positions import known_since, position
 from ldt_pipeline.instants import month_of
-from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw.extract_files import ExtractWriter
 from ldt_pipeline_tests.feeds.movement import (
     assert_holds,
     client_of,
@@ -236,6 +241,71 @@ def test_windows_that_were_finished_beside_a_failure_are_kept(tmp_path: Path) ->
     stored = {each.extract_id for each in store.manifests()}
     assert stored
     assert stored == {each for walk in store.walks("participants") for each in walk.extracts}
+
+
+def test_a_quiet_list_leaves_no_record_of_each_reading(tmp_path: Path) -> None:
+    """It is read whole each night, and nothing is news."""
+    dataset = records(100)
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        at = position(store, PARTICIPANTS)
+        tail = store.walk("participants", "tail")
+        assert at is not None
+        assert tail is not None
+        later = at.seen_at + timedelta(hours=1)
+        store.write_walk(
+            msgspec.structs.replace(tail, started_at=later, newest_seen_at=at.seen_at), name="tail"
+        )
+        known = known_since(store, PARTICIPANTS, datetime(2000, 1, 1, tzinfo=UTC))
+        for _ in range(2):
+            fetched, _ = fetch_everything(client, store, PARTICIPANTS, known=known)
+            assert fetched.walks > 5
+            assert not fetched.records
+            assert [each.before for each in store.walks("participants")] == [None]
+        settled = position(store, PARTICIPANTS)
+        assert settled is not None
+        assert settled.is_settled
+        assert (settled.watermark, settled.seen_at) == (at.watermark, at.seen_at)
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_where_a_disk_is_full_nothing_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(months, "_EXTRACT_RECORDS_MOST", 10)
+    count = ExtractWriter.count
+
+    def fail(self: ExtractWriter, manifest: Manifest) -> None:
+        if RawStore(str(tmp_path)).manifests():
+            raise OSError(28, "No space left on device")
+        count(self, manifest)
+
+    monkeypatch.setattr(ExtractWriter, "count", fail)
+    before = open_files()
+    store = RawStore(str(tmp_path))
+    writer = MonthWriter(store, PARTICIPANTS, datetime.now(UTC), {})
+    for number in range(45):
+        at = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=number)
+        writer.append(record_of(json.dumps({"id": number, "updatedAt": at.isoformat()}).encode()))
+    with pytest.raises(OSError, match="No space left"):
+        writer.commit()
+    assert len(store.manifests()) == 1
+    assert not [each for each in tmp_path.rglob("*") if each.name.startswith(".tmp-")]
+    assert open_files() <= before
+
+
+def test_windows_before_the_oldest_change_are_not_cut() -> None:
+    """A load goes on, and what was oldest has changed since."""
+    at = datetime(2025, 1, 1, tzinfo=UTC)
+    windows = [
+        Window(before=at - timedelta(seconds=99_999)),
+        Window(after=at, before=at + timedelta(seconds=100_000)),
+    ]
+    assert len(cut(windows, oldest=at, total=100_000, records_most=5_000)) < 50
 
 
 def test_an_empty_list(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from ldt_pipeline_tests.other_api.readings import Readings, Totals
 
 _SORTS = {"sort[updatedAt]": "updatedAt", "sort[createdAt]": "createdAt"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = 10**18
 
 Place = tuple[Any, ...]
 Ordered = list[tuple[Place, Record]]
@@ -160,13 +161,17 @@ class Pager:
                 tests.append(_later(field, _instant(text), self._readings.after_inclusive))
             if (text := given.get(f"{field}[before]")) is not None:
                 tests.append(_earlier(field, _instant(text), self._readings.before_inclusive))
+        if self._readings.unmade == "nowhere" and any(key.startswith("createdAt") for key in given):
+            tests.append(lambda record: record.get("createdAt") is not None)
         return lambda record: all(test(record) for test in tests)
 
     def _place(self, record: Record, collection: str, order: _Order) -> Place:
         record_id = str(record["id"])
         if order.is_named:
             values = tuple(
-                sign * int((record.get(key) or _EPOCH).timestamp() * 1_000_000)
+                _LAST
+                if self._readings.unmade == "nowhere" and record.get(key) is None
+                else sign * int((record.get(key) or _EPOCH).timestamp() * 1_000_000)
                 for key, sign in order.keys
             )
             if self._readings.ties == "by_id":

@@ -65,6 +65,9 @@ class Readings:
     """Whether `…[before]` includes the instant itself."""
     narrows_by_creation: bool = True
     """Whether `createdAt[…]` does anything."""
+    unmade: Literal["first", "nowhere"] = "first"
+    """Where records without `createdAt` are: before all others, or, as SQL has it, in no window, and
+    last in either order."""
 
     cursors: Literal["opaque", "record_id", "offset"] = "opaque"
     """`opaque` keeps the place in the order that it was made for. `record_id` is the id of a

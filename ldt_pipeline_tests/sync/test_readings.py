@@ -22,7 +22,7 @@ LONELY_EVENT = "9000001"
 OF_LISTS = (
     *("end_of_list", "after_inclusive", "before_inclusive", "cursors", "deleted_cursor"),
     *("default_order", "ties", "total_results", "roster_totals", "timestamps"),
-    "narrows_by_creation",
+    *("narrows_by_creation", "unmade"),
 )
 OF_SHAPES = (
     *("waves", "tags", "booker", "prices", "tickets", "group_tickets", "null_elements"),
@@ -80,6 +80,7 @@ def change(api: OtherApi) -> None:
 SAME = {
     # To a client these are other readings that are tested, of lists and of their totals.
     *(("roster_totals", value) for value in ("right", "text", "null")),
+    ("unmade", "nowhere"),
 }
 SINGLES = [
     pytest.param(replace(SMALL_PAGES, **{name: value}), id=f"{name}={value}")

@@ -137,6 +137,16 @@ def test_what_changed_is_read_again(environment: pytest.MonkeyPatch, tmp_path: P
     assert load_settings().data_dir == elsewhere / "data"
 
 
+def test_a_working_folder_that_was_deleted(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever says where everything lies needs none."""
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    environment.setenv("LDT_DATA_DIR", str(tmp_path))
+    environment.chdir(folder)
+    folder.rmdir()
+    assert load_settings().data_dir == tmp_path
+
+
 def test_folders_are_absolute(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("LDT_DATA_DIR", "~/races")
     environment.setenv("HOME", str(tmp_path))

@@ -108,6 +108,66 @@ def test_it_is_closed_and_rolled_back_whatever_happens(
     assert rows(path) == [2]
 
 
+def test_what_was_attached_beside_it_goes_with_an_interruption(path: Path, tmp_path: Path) -> None:
+    """A sync that is interrupted in a notebook is not the last one of its process."""
+    attach = f"ATTACH '{tmp_path / 'published.duckdb'}' AS published"
+
+    def publish_and_interrupt() -> None:
+        with attached(path) as connection:
+            connection.execute(attach)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish_and_interrupt()
+    with attached(path) as connection:
+        connection.execute(attach)
+
+
+class Interrupted:
+    """DuckDB whose user presses Ctrl-C while the file is closed."""
+
+    def __init__(self, base: duckdb.DuckDBPyConnection) -> None:
+        self._base = base
+
+    def execute(self, sql: str) -> None:
+        if sql.startswith("DETACH"):
+            raise KeyboardInterrupt
+        self._base.execute(sql)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        return self._base.cursor()
+
+    def close(self) -> None:
+        self._base.close()
+
+
+def test_no_file_stays_open_where_closing_was_interrupted(path: Path) -> None:
+    engine._kept[0].base = Interrupted(engine._kept[0].base)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        rows(path)
+    assert write_in_another_process(path, 1).returncode == 0
+    assert rows(path) == [1]
+
+
+@pytest.mark.parametrize("uses", ["", "with attached(path): pass"])
+def test_a_process_that_is_forked_ends_as_any_other(path: Path, uses: str) -> None:
+    """In a process of its own: nobody forks one that has threads of other people's."""
+    lines = [
+        "import os, sys; from pathlib import Path",
+        "from ldt_pipeline.warehouse.engine import attached",
+        "path = Path(sys.argv[1])",
+        "with attached(path) as file: file.execute('FROM t').fetchall()",
+        "child = os.fork()",
+        f"if child == 0: exec({uses!r}); sys.exit(7)",
+        "ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])",
+        "with attached(path) as file: file.execute('FROM t').fetchall()",
+        "print(ended)",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines), str(path)]
+    ended = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert ended.stdout == b"7\n"
+
+
 def test_a_file_that_cannot_be_opened_spoils_nothing(path: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.duckdb"
     broken.write_bytes(b"nothing of DuckDB's" * 1000)
