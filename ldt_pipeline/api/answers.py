@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -52,11 +52,17 @@ class _Made(msgspec.Struct, rename="camel"):
     created_at: Any = None
 
 
+_T = TypeVar("_T")
 _PAGE = msgspec.json.Decoder(_PageEnvelope)
 _LIST = msgspec.json.Decoder(_ListEnvelope)
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _KEY = msgspec.json.Decoder(_Key)
 _MADE = msgspec.json.Decoder(_Made)
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _COUNTED_FROM = 16 * 1024 if sys.version_info < (3, 12) else 0
@@ -75,7 +81,7 @@ def parse_page(body: bytes, *, where: str, server_time: dt.datetime | None) -> P
         ResponseTooLargeError: One of its records is beyond the limits.
     """
     try:
-        envelope = _PAGE.decode(body)
+        envelope, body = _decode(_PAGE, body)
     except RecursionError:
         raise _too_deep(where) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -87,6 +93,22 @@ def parse_page(body: bytes, *, where: str, server_time: dt.datetime | None) -> P
         next_cursor=_cursor(info.next),
         server_time=server_time,
     )
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> tuple[_T, bytes]:
+    """Read an answer; give it, and its bytes as they could be read.
+
+    JavaScript writes a text that was cut inside an emoji with half a surrogate pair. That is JSON, but no
+    text, and nothing here could read it: U+FFFD takes the place of the half, or one such name would keep
+    every other record of the account from being read.
+    """
+    try:
+        return decoder.decode(body), body
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        whole = _ESCAPES.sub(lambda found: rb"\ufffd" if found["half"] else found[0], body)
+        if whole == body:
+            raise
+        return decoder.decode(whole), whole
 
 
 def _records(body: bytes, data: list[msgspec.Raw], where: str) -> list[bytes]:
@@ -127,7 +149,7 @@ def parse_record(body: bytes, *, where: str, server_time: dt.datetime | None) ->
         ResponseTooLargeError: It is beyond the limits.
     """
     try:
-        members = _ENVELOPE_OF_ONE.decode(body)
+        members, body = _decode(_ENVELOPE_OF_ONE, body)
         if "id" not in members and "data" in members:
             _ENVELOPE_OF_ONE.decode(members["data"])
             return _within_limits(one_line(bytes(members["data"])), where)

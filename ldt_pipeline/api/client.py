@@ -21,7 +21,6 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
-from urllib3.util.retry import Retry
 
 from ldt_pipeline.api.answers import Page, parse_list, parse_page, parse_record
 from ldt_pipeline.api.catalogue import Answer, Operation
@@ -38,17 +37,14 @@ from ldt_pipeline.api.errors import (
 )
 from ldt_pipeline.api.keys import expiry_of, refuse_expired
 from ldt_pipeline.api.limits import ANSWER_BYTES_MOST, ID_CHARACTERS_MOST
+from ldt_pipeline.api.retrying import RETRIED_STATUSES, patience
 
 _logger = logging.getLogger(__name__)
 
-_RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 120.0
 _UNREACHABLE_RETRIES = 4
 """Nobody listens, or nobody knows the host: a mistyped address should not take minutes to say so."""
-
-_RETRY_AFTER_MOST_SECONDS = 120
-"""A server that asks for an hour is asked again after two minutes: a run must end some day."""
 
 
 class _BearerAuthentication(AuthBase):
@@ -95,14 +91,7 @@ class Client:
         self._count_lock = threading.Lock()
         self._in_flight = threading.BoundedSemaphore(max_in_flight)
         self._timeouts = (_CONNECT_SECONDS, read_seconds)
-        self._retry = Retry(
-            total=retries,
-            status_forcelist=_RETRIED_STATUSES,
-            backoff_factor=backoff_factor,
-            backoff_jitter=backoff_factor,
-            backoff_max=30,
-            retry_after_max=_RETRY_AFTER_MOST_SECONDS,
-        )
+        self._retry = patience(retries=retries, backoff_factor=backoff_factor)
         self._expires_at = expiry_of(api_key)
         self._session = requests.Session()
         self._session.auth = _BearerAuthentication(api_key)
@@ -371,7 +360,7 @@ def _error_of_status(status: int, where: str) -> ApiError | None:
             f"The API kept refusing GET {where} as one request too many (status 429). "
             "Lower LDT_MAX_CONCURRENCY, or try again later."
         )
-    if status in _RETRIED_STATUSES:
+    if status in RETRIED_STATUSES:
         return ServerError(
             f"The API kept failing at GET {where} (status {status}). Try again later; if it "
             "goes on, tell your contact at Let's Do This."

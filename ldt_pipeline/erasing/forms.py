@@ -21,6 +21,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
@@ -70,6 +71,7 @@ _BARE = frozenset({"waves", "distances"})
 
 _REDACTED_KEY = b'"gdprRedacted"'
 _MAY_BE_REDACTED = re.compile(rb'"gdprRedacted"\s*:\s*[^\sfn]')
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 _ID_OF_UNREADABLE = r'"id"\s*:\s*(?:"{0}"|{0}\b)'
 
 
@@ -79,6 +81,7 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _HEAD = msgspec.json.Decoder(_Head)
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def identity_of(body: bytes) -> str | None:
@@ -111,7 +114,8 @@ def is_redacted(body: bytes) -> bool:
     start = body.find(_REDACTED_KEY)
     while start >= 0 and _MAY_BE_REDACTED.match(body, start) is None:
         start = body.find(_REDACTED_KEY, start + 1)
-    if start < 0:
+    # JSON may write any letter as an escape, those of a key too.
+    if start < 0 and _ESCAPED_LETTER.search(body) is None:
         return False
     record = _decode(body)
     return record is not None and as_flag(record.get("gdprRedacted")) is True
@@ -162,8 +166,24 @@ def _decode(body: bytes) -> dict[str, Any] | None:
     try:
         record = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+        return _decode_members(body)
     return cast("dict[str, Any]", record) if isinstance(record, dict) else None
+
+
+def _decode_members(body: bytes) -> dict[str, Any] | None:
+    """Give what can be read of a record of which not everything can.
+
+    One number beyond all measure, or one text that isn't UTF-8, must not keep a person's data here.
+    """
+    try:
+        members = _MEMBERS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    record: dict[str, Any] = {}
+    for key, value in members.items():
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            record[key] = msgspec.json.decode(value)
+    return record
 
 
 def _id_text(value: Any) -> str | None:

@@ -108,10 +108,7 @@ START_LIST = Table(
         text("booker_email", "E-mail of whoever booked.", Personal.CONTACT),
         instant("registered_at", "When the entry was created."),
         instant("updated_at", "When the API last changed the entry."),
-        flag(
-            "is_redacted",
-            "The person asked to be forgotten: personal columns are null but for the booking.",
-        ),
+        flag("is_redacted", "The person asked to be forgotten: personal columns are null."),
     ),
 )
 

@@ -84,7 +84,7 @@ class Table:
     def forgotten_columns(self) -> tuple[str, ...]:
         """The names of the columns that go blank when a person asks to be forgotten.
 
-        A booking's id stays: it belongs to whoever paid, and to the organiser's accounts.
+        Ids are left to what stays of the record (`erasing/forms.py`), which has no booking.
         """
         return tuple(
             column.name

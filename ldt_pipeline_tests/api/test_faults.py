@@ -157,6 +157,19 @@ def test_retry_after(
     assert least <= sum(pauses) <= most
 
 
+@pytest.mark.parametrize("hours", [-9, 0, 7])
+def test_a_date_to_try_again_is_told_by_the_servers_own_clock(
+    hours: int, pauses: list[float]
+) -> None:
+    there = 3600 * hours
+    busy = answer(
+        status="429 Too Many Requests", Date=in_seconds(there), Retry_After=in_seconds(there + 3)
+    )
+    with Scripted(busy, GOOD) as server, client_of(server) as client:
+        get(client)
+    assert 2 <= sum(pauses) <= 4
+
+
 def test_backing_off_gets_longer(pauses: list[float]) -> None:
     with Scripted(answer(status="503 Oh")) as server:
         client = client_of(server, retries=6, backoff_factor=0.5)

@@ -1,0 +1,57 @@
+"""What stays of a redacted record, however it is written and whatever else is in it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ldt_pipeline.erasing import forms
+
+RECORD = (
+    b'{"id": "a1", "eventId": "e", "raceId": "r", "bibNumber": "07", %s, '
+    b'"fields": [{"label": "First name", "value": "SECRET"}], "tracking": %s}'
+)
+REDACTED = [
+    b'"gdprRedacted": true',
+    b'"gdprRedacted"\n:\ttrue',
+    b'"gdprRedacted": "true"',
+    b'"gdprRedacted": 1',
+    rb'"gdpr\u0052edacted": true',
+    rb'"\u0067\u0064\u0070\u0072\u0052\u0065\u0064\u0061\u0063\u0074\u0065\u0064": true',
+    b'"gdprRedacted": false, "gdprRedacted": true',
+]
+NOT_REDACTED = [
+    b'"gdprRedacted": false',
+    b'"gdprRedacted": null',
+    b'"gdprRedacted": "false"',
+    rb'"gdpr\u0052edacted": false',
+    rb'"eventName": "\u0041 \"gdprRedacted\": true"',
+    b'"gdprRedacted": true, "gdprRedacted": false',
+]
+UNREADABLE = [b"1e999", b'"not UTF-8: \xff"', b'{"deep": [1e999]}']
+
+
+@pytest.mark.parametrize("flag", REDACTED)
+@pytest.mark.parametrize("other", [b"{}", *UNREADABLE])
+def test_nothing_personal_stays(flag: bytes, other: bytes) -> None:
+    body = RECORD % (flag, other)
+    assert forms.is_redacted(body)
+    form = forms.redacted(body)
+    assert b"SECRET" not in form
+    expected = {"id": "a1", "eventId": "e", "raceId": "r", "bibNumber": "07", "gdprRedacted": True}
+    assert json.loads(form) == expected
+    assert forms.redacted(form) == form
+
+
+@pytest.mark.parametrize("flag", NOT_REDACTED)
+@pytest.mark.parametrize("other", [b"{}", *UNREADABLE])
+def test_nobody_else_is_redacted(flag: bytes, other: bytes) -> None:
+    assert not forms.is_redacted(RECORD % (flag, other))
+
+
+@pytest.mark.parametrize("other", UNREADABLE)
+def test_what_is_erased_is_known_by_its_texts_all_the_same(other: bytes) -> None:
+    body = RECORD % (b'"gdprRedacted": false', other)
+    assert "SECRET" in forms.personal_texts(body, forms.stub(body, "a1"))
+    assert json.loads(forms.stub(body, "a1"))["raceId"] == "r"
