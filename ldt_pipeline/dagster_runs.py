@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stderr
-from pathlib import Path
+from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO, cast
 
 import dagster as dg
 
 from ldt_pipeline.dead_runs import our_tags
 from ldt_pipeline.settings import load_settings
-from ldt_pipeline.warehouse.connection import kept_open
 
 Say = Callable[[str], None]
 
@@ -93,7 +91,6 @@ class Runner:
         *,
         tags: Mapping[str, str] | None = None,
         config: dg.RunConfig | None = None,
-        keep_open: Path | None = None,
     ) -> None:
         """Run a job.
 
@@ -101,7 +98,6 @@ class Runner:
             job_name: Which one.
             tags: More tags of the run.
             config: Its configuration, in place of the job's own.
-            keep_open: A warehouse to keep open until the run ends, as several steps use it.
 
         Raises:
             RunFailedError: It failed.
@@ -114,7 +110,6 @@ class Runner:
         with (
             redirect_stderr(cast("TextIO", _WithoutDagstersOwn(sys.stderr))),
             _without_generators_complaints(),
-            kept_open(keep_open) if keep_open else nullcontext(),
         ):
             result = job.execute_in_process(
                 instance=self.instance,

@@ -216,7 +216,7 @@ def rebuild(
                 if comparison is not None:
                     note_comparison(connection, comparison)
         say("Publishing")
-        runner.run(REBUILD, config=publish_config(), keep_open=settings.warehouse_path)
+        runner.run(REBUILD, config=publish_config())
     return Synced(runs=runner.runs)
 
 
@@ -243,7 +243,7 @@ def erase(
         runner.run(ERASE, config=erase_config(participants=participants, applications=applications))
         if was_published:
             say("Publishing")
-            runner.run(REBUILD, config=publish_config(), keep_open=settings.warehouse_path)
+            runner.run(REBUILD, config=publish_config())
     return Synced(runs=runner.runs)
 
 
@@ -314,10 +314,10 @@ def _publish(settings: Settings, store: RawStore, runner: Runner, say: Say) -> N
     """Publish; where something was deleted since the lists were compared, reconcile once more."""
     for _ in range(_MORE_RECONCILES_MOST):
         try:
-            return runner.run(PUBLISH, config=publish_config(), keep_open=settings.warehouse_path)
+            return runner.run(PUBLISH, config=publish_config())
         except RunFailedError:
             uneven = _still_uneven(settings, store, [feed.name for feed in CHANGE_FEEDS])
             if not uneven:
                 raise
             _reconcile(settings, store, runner, uneven, say)
-    return runner.run(PUBLISH, config=publish_config(), keep_open=settings.warehouse_path)
+    return runner.run(PUBLISH, config=publish_config())

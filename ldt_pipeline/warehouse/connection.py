@@ -9,9 +9,8 @@ at a lock file of our own. Its holder may die: the kernel then releases it.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -20,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from ldt_pipeline.private_files import PRIVATE_FILE, keep_private, make_private
 from ldt_pipeline.warehouse.engine import attached
-from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
+from ldt_pipeline.warehouse.schema import create_or_check
 from ldt_pipeline.warehouse.swap import identity
 
 _logger = logging.getLogger(__name__)
@@ -31,9 +30,6 @@ _LOG_MOST = "64MB"
 """How long DuckDB's log may get before it goes into the file. Each time that it does, a table's last row
 group is written anew: with DuckDB's own 16 MB a first load takes a tenth more of the processor to write.
 What a kill leaves in the log is read from there."""
-
-_kept_open: dict[Path, int] = {}
-"""Which warehouses are kept open, and by which thread."""
 
 Another = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 """Gives a thread a connection of its own to a file that is open."""
@@ -69,25 +65,6 @@ def open_warehouse(
     """
     with warehouse_lock(path, wait_seconds=wait_seconds), opened(path) as connection:
         yield connection
-
-
-@contextmanager
-def kept_open(path: Path) -> Generator[None]:
-    """Keep the warehouse open, and from other processes, between this thread's uses of it.
-
-    Each closing writes a checkpoint, and each opening looks at the tables. The file must not be
-    replaced within: DuckDB would go on giving the old one. A warehouse that can't be used is left to
-    whoever opens it.
-    """
-    with ExitStack() as stack:
-        stack.enter_context(warehouse_lock(path))
-        with suppress(OutdatedWarehouseError, DamagedWarehouseError):
-            stack.enter_context(opened(path))
-        _kept_open[path] = threading.get_ident()
-        try:
-            yield
-        finally:
-            del _kept_open[path]
 
 
 @contextmanager
@@ -142,9 +119,6 @@ def warehouse_lock(path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> Genera
     Raises:
         WarehouseBusyError: Another process kept it for longer than `wait_seconds`.
     """
-    if _kept_open.get(path) == threading.get_ident():
-        yield
-        return
     # DuckDB makes the file and its log for everybody, as far as the mask lets it.
     keep_private()
     make_private(path.parent)
