@@ -24,6 +24,9 @@ _DAGSTERS_OWN = (
     "Falling back to storing multiple single-event storage requests",
 )
 
+_INTERRUPTED = ("DagsterExecutionInterruptedError", "RuntimeError: Query interrupted")
+"""What Ctrl-C becomes in a step: Dagster's own error, or DuckDB's where it was at work on a query."""
+
 
 class RunFailedError(Exception):
     """A Dagster run failed; the text says why, in one sentence. `kind` names the step's error."""
@@ -125,13 +128,18 @@ class Runner:
 def _failure(result: dg.ExecuteInProcessResult) -> BaseException:
     """Give the error of the first step that failed, without Dagster's wrapping.
 
-    The step's own stack is a note of it, for whoever wants to see it.
+    The step's own stack is a note of it, for whoever wants to see it. Ctrl-C between steps, or before
+    a step's own work, is an error of the run alone.
     """
     for event in result.all_events:
         error = event.step_failure_data.error if event.is_step_failure else None
+        if event.is_run_failure:
+            error = event.job_failure_data.error
         stack = error.to_string() if error else ""
-        if "DagsterExecutionInterruptedError" in stack:
+        if any(each in stack for each in _INTERRUPTED):
             return KeyboardInterrupt()
+        if not event.is_step_failure:
+            continue
         while error is not None and error.cause is not None:
             error = error.cause
         if error is not None:

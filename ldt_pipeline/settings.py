@@ -87,6 +87,14 @@ class Settings(BaseSettings):
     def _make_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
 
+    @field_validator("data_dir")
+    @classmethod
+    def _check_folder(cls, value: Path) -> Path:
+        there = next((each for each in (value, *value.parents) if each.exists()), value)
+        if there.is_file():
+            raise ValueError(f"{there} is a file; name a folder")
+        return value
+
     @field_validator("history_start")
     @classmethod
     def _check_first_of_month(cls, value: dt.date) -> dt.date:

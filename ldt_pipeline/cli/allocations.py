@@ -15,7 +15,7 @@ import click
 
 from ldt_pipeline.cli.allocations_plan import apply, export, plan
 from ldt_pipeline.cli.command import Command
-from ldt_pipeline.cli.lists import FORMAT, OUT, require_file
+from ldt_pipeline.cli.lists import FORMAT, OUT, format_for
 
 
 class _ListingGroup(Command, click.Group):
@@ -31,6 +31,11 @@ class _ListingGroup(Command, click.Group):
         """Leave everything after a subcommand's name to the subcommand."""
         is_listing = not args or args[0] not in self.commands
         click.Command.parse_args(self, ctx, args if is_listing else [])
+        if is_listing and ctx.args:
+            ctx.fail(
+                f"Got unexpected extra argument ({' '.join(ctx.args)}): "
+                f"{', '.join(self.commands)} stand right behind `ldt allocations`."
+            )
         ctx.args = [] if is_listing else args
         return ctx.args
 
@@ -47,10 +52,10 @@ def share_of(text: str) -> float:
     """Read `50%` or `0.5`.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It is neither: `50` may well mean 50%, and as a share it would be all there is.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
-    if found is None:
+    if found is None or (not found[2] and float(found[1]) > 1):
         raise ValueError(text)
     return float(found[1]) / (100 if found[2] else 1)
 
@@ -123,7 +128,7 @@ def _read_by(read: Callable[[str], Any], complaint: str) -> Callable[..., Any]:
 @OUT
 def allocations(
     event_id: str | None,
-    to_format: str,
+    to_format: str | None,
     out: Path | None,
     **wish: Any,
 ) -> None:
@@ -137,7 +142,7 @@ def allocations(
     from ldt_pipeline.cli.published import open_published  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
-    require_file(to_format, out)
+    to_format = format_for(to_format, out)
     with open_published(load_settings().published_path) as connection:
         rows = read_listed(connection, Wish(event_id=event_id, **wish))
     write(rows, to_format=to_format, out=out)

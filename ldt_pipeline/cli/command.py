@@ -112,6 +112,20 @@ class Command(click.Command):
         if not ends_by_interruption:
             self.statuses["130"] = "interrupted by Ctrl-C"
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read what was typed; bytes that are no text would be errors in whatever takes them."""
+        for each in args:
+            if any("\ud800" <= character <= "\udfff" for character in each):
+                shown = each.encode("utf-8", "replace").decode()
+                raise click.UsageError(f"{shown!r} is not text in UTF-8: type it again.")
+        return super().make_context(info_name, args, parent, **extra)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write examples and exit statuses below the options."""
         del ctx
@@ -170,7 +184,7 @@ def _explaining(*, verbose: bool) -> Generator[None]:
 def _failure_of(error: BaseException) -> click.ClickException:
     kinds = type(error).__mro__
     ours = {each.__name__ for each in kinds if each.__module__.startswith("ldt_pipeline.")}
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or _is_interrupted_query(error):
         return _Interruption("Interrupted. What was finished is kept; run it again to go on.")
     text = one_line(without_secrets(str(error)))
     if not _EXPLAINED.isdisjoint(ours) and text:
@@ -185,6 +199,11 @@ def _failure_of(error: BaseException) -> click.ClickException:
         f"Something unexpected went wrong ({type(error).__name__}). Run it again with --verbose to "
         "see where, and tell the maintainers."
     )
+
+
+def _is_interrupted_query(error: BaseException) -> bool:
+    """Whether it is what DuckDB makes of Ctrl-C while it is at work on a query."""
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
 def _of_room(text: str) -> str:

@@ -13,12 +13,13 @@ import click
 
 from ldt_pipeline.cli.command import Command
 
+_ENDINGS = ("csv", "xlsx", "json")
+
 FORMAT = click.option(
     "--format",
     "to_format",
-    type=click.Choice(["table", "csv", "xlsx", "json"]),
-    default="table",
-    show_default=True,
+    type=click.Choice(["table", *_ENDINGS]),
+    show_default="as the name of --out ends, or else table",
     help="A table for the terminal, or every column as CSV, Excel or JSON (UTF-8, instants in UTC).",
 )
 OUT = click.option(
@@ -29,14 +30,18 @@ OUT = click.option(
 )
 
 
-def require_file(to_format: str, out: Path | None) -> None:
-    """Make sure that what a terminal can't show goes into a file.
+def format_for(asked: str | None, out: Path | None) -> str:
+    """Give the format that was asked for, or that the file's name ends in.
 
     Raises:
-        click.UsageError: It doesn't.
+        click.UsageError: It is one that a terminal can't show, and there is no file.
     """
-    if to_format == "xlsx" and out is None:
+    if asked is None:
+        ending = out.suffix.lower().removeprefix(".") if out is not None else ""
+        return ending if ending in _ENDINGS else "table"
+    if asked == "xlsx" and out is None:
         raise click.UsageError("--format xlsx goes with --out: Excel opens a file.")
+    return asked
 
 
 _RECIPIENT = click.option(
@@ -114,7 +119,7 @@ def start_list(
     as_of: datetime | None,
     preset: str | None,
     changes_since: str | None,
-    to_format: str,
+    to_format: str | None,
     out: Path | None,
     recipient: str | None,
 ) -> None:
@@ -140,11 +145,10 @@ def start_list(
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
-    require_file(to_format, out)
     if preset is not None:
         from ldt_pipeline.cli.preset_exports import export_preset  # noqa: PLC0415
 
-        if out is None or to_format != "table" or as_of is not None:
+        if out is None or to_format is not None or as_of is not None:
             raise click.UsageError("--preset goes with --out, and without --format and --as-of.")
         if changes_since and not recipient:
             raise click.UsageError("--changes-since goes with --recipient: whose last export?")
@@ -160,6 +164,7 @@ def start_list(
         return
     if changes_since:
         raise click.UsageError("--changes-since goes with --preset.")
+    to_format = format_for(to_format, out)
     with open_published(settings.published_path) as connection:
         day = on.date() if on else None
         rows = (

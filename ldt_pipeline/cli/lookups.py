@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from ldt_pipeline.cli.cells import cell_width, fit
 from ldt_pipeline.cli.command import Command, CommandError
-from ldt_pipeline.cli.text import clean, escape_unprintable, terminal_width, text_table
+from ldt_pipeline.cli.text import clean, escape_unprintable
 
 if TYPE_CHECKING:
     from ldt_pipeline.api.catalogue import Operation
@@ -95,9 +96,11 @@ def _show(
     if as_json:
         click.echo(escape_unprintable(json.dumps(record, ensure_ascii=False)))
         return
-    rows = list(_rows("", record))
-    for line in text_table(("field", "value"), rows, width=terminal_width()).lines:
-        click.echo(line)
+    # Whole, whatever the width: what a medic looks for may stand at the end of a long answer.
+    rows = [("field", "value"), *((clean(name), clean(each)) for name, each in _rows("", record))]
+    widest = max(cell_width(name) for name, _ in rows)
+    for name, each in rows:
+        click.echo(f"{fit(name, widest)}  {each}")
 
 
 def _rows(path: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -79,6 +79,7 @@ def _sync(settings: Settings, say: Say, *, whole: bool) -> None:
     from ldt_pipeline.private_files import keep_data_private  # noqa: PLC0415
     from ldt_pipeline.sync.asking import ask, settled_state  # noqa: PLC0415
     from ldt_pipeline.sync.lock import sync_lock  # noqa: PLC0415
+    from ldt_pipeline.tidy import load_questions  # noqa: PLC0415
 
     keep_data_private(settings)
     with sync_lock(settings, say):
@@ -89,6 +90,8 @@ def _sync(settings: Settings, say: Say, *, whole: bool) -> None:
             with poll_noted(settings):
                 asked = ask(settings, state)
             if asked.is_quiet(settings):
+                if settings.questions_file is not None:
+                    load_questions(settings.questions_file)  # a mistake mustn't look applied
                 return
         from ldt_pipeline import runner  # noqa: PLC0415
 

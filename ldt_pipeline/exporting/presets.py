@@ -95,6 +95,9 @@ def load_preset(name: str, folder: Path | None) -> Preset:
     Raises:
         PresetError: There is none, or its file doesn't say what it must.
     """
+    if folder is not None and not folder.is_dir():
+        # Ours of the same name would be taken in silence, in another layout than was agreed.
+        raise PresetError(f"LDT_PRESETS_DIR names {folder}, which is no folder.")
     places = [each / f"{name}.yaml" for each in (folder, PACKAGED) if each is not None]
     path = next((each for each in places if each.is_file()), None)
     if path is None or Path(name).name != name:

@@ -6,6 +6,7 @@ bucket, an object appears whole when it is closed, so there it is written under 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -34,7 +35,13 @@ def make_folder(folder: UPath | Path) -> None:
 
 @contextmanager
 def durable_file(path: UPath) -> Generator[BinaryIO]:
-    """Open a file for writing that appears at `path`, whole, when the block ends without error."""
+    """Open a file for writing that appears at `path`, whole, when the block ends without error.
+
+    Raises:
+        OSError: It can't be written, or what is there is no ordinary file.
+    """
+    if isinstance(path, Path):
+        _require_replaceable(path)
     make_folder(path.parent)
     if not isinstance(path, Path):
         with path.open("wb") as file:
@@ -54,6 +61,19 @@ def durable_file(path: UPath) -> Generator[BinaryIO]:
         raise
     finally:
         os.close(held)
+
+
+def _require_replaceable(path: Path) -> None:
+    """Refuse to rename a file over a device, a pipe or a socket: root can, and /dev/null would be gone.
+
+    /dev/stdout is a link, and what it leads to may be an ordinary file.
+    """
+    is_special = path.exists() and not path.is_file() and not path.is_dir()
+    leads_to_stream = path.is_symlink() and str(path.readlink()).startswith("/proc/")
+    if is_special or leads_to_stream:
+        raise OSError(
+            errno.EINVAL, "it is a device, a pipe or the like, not a file; name a file", str(path)
+        )
 
 
 def flush(file: BinaryIO) -> None:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import jwt
+import pytest
 
 from ldt_pipeline.sandbox import Sandbox, openapi_document
 from ldt_pipeline_tests.cli.conftest import Ran, Run
@@ -109,3 +110,13 @@ def test_questions_file_that_is_broken(ldt: Run, tmp_path: Path) -> None:
     ran = ldt("check", LDT_QUESTIONS_FILE=str(path))
     assert ran.status == 1
     assert "questions file" in lines(ran, "✗")[0]
+
+
+@pytest.mark.parametrize("below", ["", "data"])
+@pytest.mark.parametrize("command", ["check", "sync", "rebuild", "demo", "compact"])
+def test_a_data_folder_that_is_a_file(ldt: Run, tmp_path: Path, command: str, below: str) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    ran = ldt(command, LDT_DATA_DIR=str(path / below))
+    assert ran.status == 1
+    assert f"LDT_DATA_DIR: {path} is a file; name a folder" in ran.sentence

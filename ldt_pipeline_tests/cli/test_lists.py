@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -133,6 +134,34 @@ def test_allocations_of_all_and_of_one_event(synced: Run) -> None:
     assert list(everything[0]) == list(table("partner_allocations").schema)
 
 
+def test_what_stands_behind_an_event_is_not_passed_over(synced: Run) -> None:
+    ran = synced("allocations", "99", "export", "--out", "allocations.yaml")
+    assert ran.status == 2
+    assert "unexpected extra argument (export)" in ran.err
+
+
+def test_the_name_of_a_file_says_its_format(synced: Run, race_id: str, tmp_path: Path) -> None:
+    """A table cut to a terminal's width is not what somebody wants who asks for list.csv."""
+    for command in (("start-list", race_id), ("allocations",)):
+        for ending in ("csv", "json", "xlsx", "CSV"):
+            named, asked = tmp_path / f"named.{ending}", tmp_path / "asked"
+            assert synced(*command, "--out", str(named)).status == 0
+            options = ("--format", ending.lower(), "--out", str(asked))
+            assert synced(*command, *options).status == 0
+            assert named.read_bytes()[:400] == asked.read_bytes()[:400]
+        table_file = tmp_path / "list.txt"
+        assert synced(*command, "--out", str(table_file)).status == 0
+        assert "more columns in --format csv" in table_file.read_text()
+        assert synced(*command, "--format", "table", "--out", str(table_file)).status == 0
+
+
+def test_what_is_no_text_is_wrong_usage(synced: Run) -> None:
+    for command in (("start-list",), ("allocations",), ("erase", "participant"), ("partner",)):
+        ran = synced(*command, os.fsdecode(b"Zo\xeb"))
+        assert ran.status == 2
+        assert "is not text in UTF-8" in ran.err
+
+
 def test_allocations_filtered_and_sorted(synced: Run) -> None:
     def listed(*options: str) -> list[dict[str, object]]:
         return json.loads(synced("allocations", "--format", "json", *options).out)
@@ -156,6 +185,7 @@ def test_allocations_filtered_and_sorted(synced: Run) -> None:
     assert "days_to_race" in synced("allocations", "--pace", COLUMNS="300").out
     assert "There is no column 'colour'" in synced("allocations", "--sort", "colour").sentence
     assert synced("allocations", "--below", "half").status == 2
+    assert "write 50% or 0.5" in synced("allocations", "--below", "50").err, "not 5,000%"
 
 
 def test_unknown_event(synced: Run) -> None:

@@ -41,3 +41,14 @@ def test_what_is_not_there_is_a_sentence(ldt: Run, command: str) -> None:
     ran = ldt(command, "nothing")
     assert ran.status == 1
     assert "There is no " in ran.sentence
+
+
+def test_answers_are_shown_whole(ldt: Run, sandbox: Sandbox) -> None:
+    """What a medic looks for may stand at the end of a long answer."""
+    partner_id = sandbox.account.partner_ids()[0]
+    partner = sandbox.account.partner(partner_id) or {}
+    address = partner["defaultMarketing"]["logoUrl"]
+    assert len(address) > 30
+    ran = ldt("partner", partner_id, COLUMNS="40")
+    assert address in ran.out
+    assert "defaultMarketing.logoUrl" in ran.out

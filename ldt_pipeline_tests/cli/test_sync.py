@@ -37,6 +37,17 @@ def test_second_sync_is_quiet(synced: Run, folder: Path) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
+def test_a_questions_file_with_a_mistake_is_told_where_nothing_is_new(
+    synced: Run, tmp_path: Path
+) -> None:
+    """Who has just changed it would take "up to date" to mean that it is applied."""
+    path = tmp_path / "questions.yaml"
+    path.write_text("extends: default\ncolumns:\n  clubb:\n    - Club?\n")
+    ran = synced("sync", LDT_QUESTIONS_FILE=str(path))
+    assert ran.status == 1
+    assert "questions.yaml, line 3: `clubb`" in ran.sentence
+
+
 def test_a_quiet_sync_does_without_dagster(
     synced: Run, folder: Path, settings: dict[str, str]
 ) -> None:

@@ -168,6 +168,7 @@ def test_errors_that_are_explained(name: str) -> None:
     ("error", "status", "part"),
     [
         (KeyboardInterrupt(), 130, "Interrupted"),
+        (RuntimeError("Query interrupted"), 130, "Interrupted"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/raw"), 1, "Free some space"),
         (PermissionError(errno.EACCES, "Permission denied", "/data"), 1, "LDT_DATA_DIR"),
         (KeyError("somebody@example.org"), 1, "unexpected went wrong (KeyError)"),

@@ -66,3 +66,15 @@ def test_changes_by_hand_count_from_what_was_sent_by_hand(folder: Path) -> None:
     assert "Wrote 1 participant " in to("changes", "--changes-since", "last").stdout
     assert "Wrote 0 participants " in to("changes", "--changes-since", "last").stdout
     assert [each.unchanged for each in export_race(by_itself, "r1", START)] == [True, True]
+
+
+def test_a_folder_of_presets_that_is_not_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The preset of the same name that comes along must not be taken for the one that was agreed."""
+    publish(folder, [row("a")])
+    monkeypatch.setenv("LDT_PRESETS_DIR", str(folder / "mistyped"))
+    options = ("r1", "--preset", "zone4", "--out", "list.csv")
+    ran = CliRunner().invoke(start_list, options, prog_name="ldt")
+    assert ran.exit_code == 1
+    assert "mistyped, which is no folder" in ran.stderr
