@@ -90,9 +90,9 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _check_folder(cls, value: Path) -> Path:
-        there = next((each for each in (value, *value.parents) if each.exists()), value)
-        if there.is_file():
-            raise ValueError(f"{there} is a file; name a folder")
+        for each in (value, *value.parents):
+            if os.path.isfile(each):  # noqa: PTH113 - a folder that can't be looked into is no error here
+                raise ValueError(f"{each} is a file; name a folder")
         return value
 
     @field_validator("history_start")

@@ -95,8 +95,8 @@ class Mover:
             self._move(self._dataset, self._chances)
 
 
-def client_of(api: OtherApi) -> Client:
-    return Client(base_url=api.base_url, api_key=api.api_key, retries=1, backoff_factor=0)
+def client_of(api: OtherApi, **others: Any) -> Client:
+    return Client(base_url=api.base_url, api_key=api.api_key, retries=1, backoff_factor=0, **others)
 
 
 def newest_stored(store: RawStore, feed: str = "participants") -> dict[str, str]:
