@@ -20,7 +20,7 @@ from ldt_pipeline.warehouse.schema import children
 _FEW = 4
 """Up to a quarter of the entries are dealt with one by one; more, and everything is made anew."""
 
-_SLICE = 50_000
+_SLICE = 61_440
 """Of so many entries rows are made at once: some 200 MB of frames."""
 
 PUBLISHED = "published"

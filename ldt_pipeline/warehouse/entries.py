@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,6 +42,10 @@ from ldt_pipeline.warehouse.versions import build_versions
 _PARTICIPANTS = "participants"
 _APPLICATIONS = "applications"
 
+_SLICES_A_COMMIT = 2
+"""As many rows as DuckDB keeps in one group: a group that is committed half full is written again with the
+next one, which took a third of the time."""
+
 _READ = (
     *("participant_id", "application_id", "booking_id", "ticket_id", "ticket_title", "bib_number"),
     *("wave", "booker_name", "booker_email", "booker_type", "gdpr_redacted"),
@@ -66,14 +71,19 @@ def build_start_list(connection: duckdb.DuckDBPyConnection, questions: Questions
             _remove(connection, "start_list", whose)
     if count != 0:
         matched = matched_questions(connection, questions, whose=whose)
-        for some in slices(connection, count, _PARTICIPANTS):
-            rows = marts.start_list(
-                participants=read_table(connection, _PARTICIPANTS, _READ, where=some.whose),
-                answers_by_column=answers_by_column(connection, matched, whose=some.whose_answers),
-                partners=partners,
-                reserved_entry_groups=groups,
-            )
-            with transaction(connection):
+        with ExitStack() as changes:
+            for number, some in enumerate(slices(connection, count, _PARTICIPANTS)):
+                if number % _SLICES_A_COMMIT == 0:
+                    changes.close()
+                    changes.enter_context(transaction(connection))
+                rows = marts.start_list(
+                    participants=read_table(connection, _PARTICIPANTS, _READ, where=some.whose),
+                    answers_by_column=answers_by_column(
+                        connection, matched, whose=some.whose_answers
+                    ),
+                    partners=partners,
+                    reserved_entry_groups=groups,
+                )
                 _insert(connection, "start_list", rows)
         with transaction(connection):
             followers = ("participant_versions", PUBLISHED)

@@ -60,13 +60,13 @@ def test_a_start_list_that_was_interrupted_is_made_whole(
     monkeypatch.setattr(changed, "_SLICE", 2)
     true, made = entries._insert, list[str]()
 
-    def fail_at_third(connection: Any, name: str, rows: Any) -> None:
+    def fail_at_fourth(connection: Any, name: str, rows: Any) -> None:
         made.append(name)
-        if len(made) == 3:
+        if len(made) == 4:
             raise MemoryError
         true(connection, name, rows)
 
-    monkeypatch.setattr(entries, "_insert", fail_at_third)
+    monkeypatch.setattr(entries, "_insert", fail_at_fourth)
     with warehouse(tmp_path / "w.duckdb") as connection:
         loading.load_pending(connection, RawStore(str(tmp_path / "raw")))
         sources = Sources(
@@ -74,7 +74,8 @@ def test_a_start_list_that_was_interrupted_is_made_whole(
         )
         with pytest.raises(MemoryError):
             build_mart(sources, "start_list")
-        assert made == ["start_list"] * 3
+        assert made == ["start_list"] * 4
+        assert connection.execute("SELECT count(*) FROM marts.start_list").fetchall() == [(4,)]
         if between == "versions":
             for name in ("participant_versions", "start_list_changes"):
                 build_mart(sources, name)
