@@ -17,6 +17,7 @@ import msgspec
 
 from ldt_pipeline.api.answers import created_at
 from ldt_pipeline.api.client import Client
+from ldt_pipeline.api.errors import InvalidRequestError, ServerError
 from ldt_pipeline.api.paging import ListRequest, first_record
 from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds.pieces import pieces_wanted
@@ -90,24 +91,32 @@ def find_spike(
     """Find out when the records of a window were made: three questions.
 
     Gives None where that cuts nothing: they were made at once, don't say when, or the API doesn't
-    narrow this list by it.
+    narrow this list by it. It may refuse to: the reference doesn't say that bounds and orders of both
+    times can be asked for together.
 
     Raises:
-        ApiError: Something could not be read.
+        ApiError: The API can't be asked at all.
     """
 
-    def asked(narrowed: Window, order: str = "1") -> tuple[dt.datetime | None, int | None]:
-        parameters = {**request.parameters, **narrowed.parameters(), "sort[createdAt]": order}
+    def asked(narrowed: Window, **order: str) -> tuple[dt.datetime | None, int | None]:
+        parameters = {**request.parameters, **narrowed.parameters(), **order}
         record, count, _ = first_record(client, replace(request, parameters=parameters))
         return (created_at(record.body) if record else None), count
 
-    first, before = asked(window)
-    if first is None or before is None:
+    try:
+        first, before = asked(window, **{"sort[createdAt]": "1"})
+        if first is None or before is None:
+            return None
+        # All of them again, but for those that don't say it, wherever the API puts these.
+        made = replace(window, created_after=first)
+        last, told = asked(made, **{"sort[createdAt]": "-1"})
+        if last is None or not first < last or told is None or told < before:
+            return None
+        # Nothing was made later; asked for as the pieces will be.
+        beyond = replace(window, created_after=shifted(last, _BEYOND))
+        is_narrowed = asked(beyond)[1] == 0
+    except (InvalidRequestError, ServerError):
         return None
-    # All of them again, but for those that don't say it, wherever the API puts these.
-    last, told = asked(replace(window, created_after=first), "-1")
-    if last is None or not first < last or told is None or told < before:
-        return None
-    if asked(replace(window, created_after=shifted(last, _BEYOND)))[1] != 0:
+    if not is_narrowed:
         return None
     return Spike(window=window, total=total, first=first, last=last, records_most=records_most)

@@ -29,6 +29,7 @@ from ldt_pipeline_tests.feeds.movement import (
     serve,
 )
 from ldt_pipeline_tests.other_api import Dataset, OtherApi, Readings
+from ldt_pipeline_tests.other_api.paging import BadRequestError
 
 DRAWN_AT = datetime(2025, 6, 1, 10, tzinfo=UTC)
 
@@ -269,5 +270,24 @@ def test_pieces_of_a_spike_do_not_count_as_the_whole_where_one_fails(tmp_path: P
         assert any(each.startswith("d") for each in held)
         assert len(held) < 200
         api.before_request = None
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+
+
+@pytest.mark.parametrize("refused", ["sort[createdAt]", "createdAt[after]"])
+@pytest.mark.parametrize("error", [BadRequestError("no"), RuntimeError("down")])
+def test_it_is_read_as_one_where_the_api_refuses_such_questions(
+    refused: str, error: Exception, tmp_path: Path
+) -> None:
+    """Nothing says that bounds and orders of both times may be asked for together."""
+    dataset = drawn(100)
+    store = RawStore(str(tmp_path))
+
+    def refuse(method: str, path: str, query: Mapping[str, str]) -> None:
+        if refused in query:
+            raise error
+
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        api.before_request = refuse
         fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
