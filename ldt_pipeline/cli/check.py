@@ -7,7 +7,8 @@ What belongs here: the command, and the order of its questions. What doesn't: as
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -39,9 +40,10 @@ _SOON = dt.timedelta(days=14)
 def check(document: str | None) -> None:
     """See whether settings, key and API are as they should be.
 
-    It shows whose key it is and until when it is good, asks each list for one record, and compares
-    the API's OpenAPI document with what the pipeline takes the API to be; each difference says
-    what to change. Nothing is stored, and the document is fetched without the key.
+    It reads the files that settings name, shows whose key it is and until when it is good, asks each
+    list for one record, and compares the API's OpenAPI document with what the pipeline takes the API
+    to be; each difference says what to change. Nothing is stored, and the document is fetched without
+    the key.
     """
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
@@ -73,18 +75,40 @@ def _lines(settings: Settings, document: str | None) -> Iterator[Line]:
 
 def _settings_lines(settings: Settings) -> Iterator[Line]:
     from ldt_pipeline.cli.modes import mode_lines  # noqa: PLC0415
-    from ldt_pipeline.tidy import QuestionsFileError, load_questions  # noqa: PLC0415
 
     yield Line("✓", "settings", f"the API is {settings.api_base_url}")
     yield Line("✓", "data folder", str(settings.data_dir))
     yield from mode_lines(settings)
-    try:
-        load_questions(settings.questions_file)
-    except QuestionsFileError as error:
-        yield Line("✗", "questions file", str(error))
-    else:
-        shown = settings.questions_file or "the one that comes with the pipeline"
-        yield Line("✓", "questions file", str(shown))
+    yield from _file_lines(settings)
+
+
+def _file_lines(settings: Settings) -> Iterator[Line]:
+    """Read the files that settings name: most of them are used at night, when nobody looks."""
+    from ldt_pipeline.alerting.config import AlertsFileError, read_alerts_file  # noqa: PLC0415
+    from ldt_pipeline.allocations.nodes import AllocationsFileError  # noqa: PLC0415
+    from ldt_pipeline.allocations.wanted import read_wanted  # noqa: PLC0415
+    from ldt_pipeline.exporting.presets import PresetError, load_preset  # noqa: PLC0415
+    from ldt_pipeline.tidy import QuestionsFileError, load_questions  # noqa: PLC0415
+
+    questions = settings.questions_file or "the one that comes with the pipeline"
+    files: list[tuple[str, object, Callable[[], object]]] = [
+        ("questions file", questions, lambda: load_questions(settings.questions_file))
+    ]
+    if (allocations := settings.allocations_file) is not None:
+        files.append(("allocations file", allocations, lambda: read_wanted(allocations)))
+    if (alerts := settings.alerts_file) is not None:
+        files.append(("alerts file", alerts, lambda: read_alerts_file(alerts)))
+    files += [
+        ("export preset", name, partial(load_preset, name, settings.presets_dir))
+        for name in settings.export_presets
+    ]
+    for what, name, read in files:
+        try:
+            read()
+        except (QuestionsFileError, AllocationsFileError, AlertsFileError, PresetError) as error:
+            yield Line("✗", what, "; ".join(str(error).splitlines()))
+        else:
+            yield Line("✓", what, str(name))
 
 
 def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:

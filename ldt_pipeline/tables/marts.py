@@ -97,7 +97,8 @@ START_LIST = Table(
         text("ticket_title", "The ticket's title."),
         text(
             "entry_route",
-            "reserved_entry (claimed from a group), application (ballot or approval) or general.",
+            "reserved_entry (claimed from a group, or booked by a partner), application (ballot or approval) or "
+            "general.",
         ),
         text("partner_id", "The partner whose place it is."),
         text("partner_name", "That partner's name."),

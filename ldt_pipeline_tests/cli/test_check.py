@@ -104,12 +104,23 @@ def test_document_that_denies_a_path(ldt: Run, tmp_path: Path, sandbox: Sandbox)
     assert "LIST_RACE_PARTICIPANTS" in lines(ran, "✗")[0]
 
 
-def test_questions_file_that_is_broken(ldt: Run, tmp_path: Path) -> None:
-    path = tmp_path / "questions.yaml"
+@pytest.mark.parametrize("named", ["questions", "allocations", "alerts"])
+def test_a_file_that_is_broken(ldt: Run, tmp_path: Path, named: str) -> None:
+    path = tmp_path / f"{named}.yaml"
     path.write_text("[")
-    ran = ldt("check", LDT_QUESTIONS_FILE=str(path))
+    ran = ldt("check", **{f"LDT_{named.upper()}_FILE": str(path)})
     assert ran.status == 1
-    assert "questions file" in lines(ran, "✗")[0]
+    (line,) = lines(ran, "✗")
+    assert f"{named} file" in line
+    assert path.name in line
+
+
+def test_export_presets(ldt: Run) -> None:
+    ran = ldt("check", LDT_EXPORT_PRESETS="race-result,race-resutl")
+    assert ran.status == 1
+    (line,) = lines(ran, "✗")
+    assert "race-resutl" in line
+    assert any("export preset" in each and "race-result" in each for each in lines(ran, "✓"))
 
 
 @pytest.mark.parametrize("below", ["", "data"])
