@@ -14,7 +14,6 @@ import pytest
 
 from ldt_pipeline.api.errors import ServerError
 from ldt_pipeline.api.windows import Window
-from ldt_pipeline.feeds import reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything
 from ldt_pipeline.feeds.positions import TAIL
@@ -34,10 +33,7 @@ from ldt_pipeline_tests.other_api.paging import BadRequestError
 DRAWN_AT = datetime(2025, 6, 1, 10, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_WINDOW_RECORDS_MOST", 20)
-    monkeypatch.setattr("ldt_pipeline.feeds.pieces._RECORDS_LEAST", 20)
+pytestmark = pytest.mark.usefixtures("short_windows")
 
 
 def drawn(count: int = 300, *, at: datetime = DRAWN_AT, made_apart: float = 600) -> Dataset:

@@ -16,7 +16,7 @@ import pytest
 from ldt_pipeline.api.errors import ServerError
 from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, record_of, walk
 from ldt_pipeline.api.windows import Window
-from ldt_pipeline.feeds import changes, months, reader
+from ldt_pipeline.feeds import changes, months
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything, fetch_months
 from ldt_pipeline.feeds.months import MonthWriter
@@ -38,9 +38,7 @@ from ldt_pipeline_tests.other_api import Dataset, Readings, make_dataset
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@pytest.fixture(autouse=True)
-def _short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_WINDOW_RECORDS_MOST", 20)
+pytestmark = pytest.mark.usefixtures("short_windows")
 
 
 @pytest.mark.parametrize("after_inclusive", [False, True])
