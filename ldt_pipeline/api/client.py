@@ -192,7 +192,7 @@ class Client:
             unreachable = False
             try:
                 received = self._send(url, parameters)
-                error = _error_of(received, where)
+                error = _error_of(received, where, of_one=operation.takes_id)
                 if error is None:
                     return parse(received.body, where=where, server_time=received.server_time)
             except requests.exceptions.SSLError as failure:
@@ -211,7 +211,7 @@ class Client:
             except (requests.exceptions.RequestException, HTTPError, OSError) as failure:
                 unreachable = is_unreachable(failure)
                 error = ConnectionFailedError(
-                    f"GET {where} failed {len(retry.history) + 1} times "
+                    f"GET {where} failed {_times(len(retry.history) + 1)} "
                     f"({_cause(failure)}). Check the network and LDT_API_BASE_URL, then try again."
                 )
             if not _is_worth_retrying(error):
@@ -305,8 +305,8 @@ def _is_askable(record_id: str) -> bool:
     return record_id not in ("", ".", "..") and len(record_id) <= ID_CHARACTERS_MOST
 
 
-def _error_of(received: _Received, where: str) -> ApiError | None:
-    error = _error_of_status(received.status, where)
+def _error_of(received: _Received, where: str, *, of_one: bool) -> ApiError | None:
+    error = _error_of_status(received.status, where, of_one=of_one)
     if error is not None or len(received.body) <= ANSWER_BYTES_MOST:
         return error
     return ResponseTooLargeError(
@@ -330,6 +330,10 @@ def is_unreachable(failure: BaseException | None) -> bool:
     return False
 
 
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
 def _cause(failure: Exception) -> str:
     """Name what broke, without its text: that may repeat a whole URL or body."""
     inner = failure
@@ -344,7 +348,7 @@ def _is_worth_retrying(error: ApiError) -> bool:
     return isinstance(error, kinds) and not isinstance(error, ResponseTooLargeError)
 
 
-def _error_of_status(status: int, where: str) -> ApiError | None:
+def _error_of_status(status: int, where: str, *, of_one: bool) -> ApiError | None:
     if status == requests.codes.ok:
         return None
     if status in (401, 403):
@@ -354,7 +358,9 @@ def _error_of_status(status: int, where: str) -> ApiError | None:
             "Let's Do This account and set LDT_API_KEY."
         )
     if status in (404, 410):
-        return NotFoundError(f"The API has nothing at GET {where} (status {status}).")
+        # A list of the whole account is always there, if only as an empty one.
+        advice = "" if of_one else " Check LDT_API_BASE_URL: this list exists for every account."
+        return NotFoundError(f"The API has nothing at GET {where} (status {status}).{advice}")
     if status == requests.codes.too_many_requests:
         return RateLimitedError(
             f"The API kept refusing GET {where} as one request too many (status 429). "

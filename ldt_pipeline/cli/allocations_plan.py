@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ldt_pipeline.cli.command import Command, CommandError
+from ldt_pipeline.cli.text import counted
 
 if TYPE_CHECKING:
     from ldt_pipeline.allocations.plan import Change, Plan
@@ -29,7 +30,7 @@ _FILE = click.Path(path_type=Path)
     short_help="Write today's state as an allocations file.",
     examples=(
         "ldt allocations export 2365756 --out allocations.yaml",
-        "ldt allocations export --format csv --out allocations.csv",
+        "ldt allocations export --out allocations.csv",
     ),
     failures="no such event, or the API can't be reached",
 )
@@ -38,12 +39,11 @@ _FILE = click.Path(path_type=Path)
     "--format",
     "to_format",
     type=click.Choice(["yaml", "csv"]),
-    default="yaml",
-    show_default=True,
-    help="YAML for an editor that checks it, or CSV for a spreadsheet.",
+    help="YAML for an editor that checks it, or CSV for a spreadsheet: as the name of --out ends, "
+    "else YAML.",
 )
 @click.option("--out", type=_FILE, metavar="FILE", help="Write to this file instead.")
-def export(event_id: str | None, to_format: str, out: Path | None) -> None:
+def export(event_id: str | None, to_format: str | None, out: Path | None) -> None:
     """Write who has how many places today as a file: the way to begin.
 
     Of the event EVENT_ID, or of all events that are published or named in LDT_EVENT_IDS. It reads
@@ -69,7 +69,8 @@ def export(event_id: str | None, to_format: str, out: Path | None) -> None:
     if event_id is not None and unknown:
         raise CommandError(f"There is no event {event_id}, or the key may not see it.")
     document = document_of(live, [each for each in event_ids if each in live.events])
-    is_yaml = to_format == "yaml"
+    by_name = "csv" if out is not None and out.suffix.lower() == ".csv" else "yaml"
+    is_yaml = (to_format or by_name) == "yaml"
     text = yaml_text(document, has_schema=out is not None) if is_yaml else csv_text(document)
     if out is None:
         sys.stdout.buffer.write(text.encode())
@@ -79,7 +80,9 @@ def export(event_id: str | None, to_format: str, out: Path | None) -> None:
         _write(out.with_name(SCHEMA_FILE), schema_text())
     _write(out, text)
     groups = sum(len(a["groups"]) for event in document["events"] for a in event["allocations"])
-    click.echo(f"Wrote {groups} groups of {len(document['events'])} events to {out}")
+    click.echo(
+        f"Wrote {counted(groups, 'group')} of {counted(len(document['events']), 'event')} to {out}"
+    )
 
 
 @click.command(

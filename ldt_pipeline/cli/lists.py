@@ -165,6 +165,10 @@ def start_list(
     if changes_since:
         raise click.UsageError("--changes-since goes with --preset.")
     to_format = format_for(to_format, out)
+    if recipient is not None and out is None and to_format == "table":
+        raise click.UsageError(
+            "--recipient goes with --out, or --format csv or json: a table is noted in no ledger."
+        )
     with open_published(settings.published_path) as connection:
         day = on.date() if on else None
         rows = (

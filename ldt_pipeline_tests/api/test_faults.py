@@ -123,6 +123,15 @@ def test_what_is_never_tried_again(status: str, kind: type[ApiError]) -> None:
     assert_harmless(raised.value)
 
 
+def test_a_list_of_the_account_that_is_not_there_is_a_wrong_address() -> None:
+    with Scripted(answer(BODY, status="404 Not Found")) as server, client_of(server) as client:
+        with pytest.raises(NotFoundError, match="LDT_API_BASE_URL"):
+            get(client)
+        with pytest.raises(NotFoundError) as raised:
+            client.get_record(GET_PARTICIPANT, record_id="1")
+    assert "LDT_API_BASE_URL" not in str(raised.value)
+
+
 def in_seconds(seconds: int) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 

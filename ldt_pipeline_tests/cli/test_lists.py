@@ -302,6 +302,12 @@ def test_presets_and_recipients_that_there_are_not(
     assert "--recipient" in ran.err
 
 
+def test_a_table_on_the_terminal_is_for_no_recipient(synced: Run, race_id: str) -> None:
+    ran = synced("start-list", race_id, "--recipient", "Timing Ltd")
+    assert ran.status == 2
+    assert "--out" in ran.err
+
+
 def test_the_list_as_it_stood(synced: Run, race_id: str) -> None:
     whole = json.loads(synced("start-list", race_id, "--format", "json").out)
     registered = sorted(each["registered_at"] for each in whole)
