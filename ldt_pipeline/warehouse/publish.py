@@ -28,6 +28,7 @@ import duckdb
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.tables import TABLES, VIEWS, Table
+from ldt_pipeline.warehouse.building import building
 from ldt_pipeline.warehouse.connection import Another, others, transaction
 from ldt_pipeline.warehouse.entries import note_changed_applications
 from ldt_pipeline.warehouse.read import relation
@@ -42,10 +43,6 @@ from ldt_pipeline.warehouse.swap import put_in_place, remove_database
 _logger = logging.getLogger(__name__)
 
 _TABLES_AT_ONCE = 2
-
-_ROW_GROUP_SIZE = 61_440
-"""Half of DuckDB's own: copying our widest tables takes half the time then, as what is compressed
-at once fits the processor's cache."""
 
 
 def publish(
@@ -69,12 +66,12 @@ def publish(
         return False
     for leftover in path.parent.glob(f"{TEMPORARY_PREFIX}publish-*"):
         leftover.unlink()
-    building = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
+    beside = path.parent / f"{TEMPORARY_PREFIX}publish-{os.getpid()}.duckdb"
     is_whole = force or not can_go_on(connection, path, tables)
     try:
         if not is_whole:
             try:
-                bring_up_to_date(connection, path, building, personal_data=personal_data)
+                bring_up_to_date(connection, path, beside, personal_data=personal_data)
             except duckdb.Error as error:
                 # It may be damaged where nobody has read it: the next one needs none of it.
                 _logger.info(
@@ -82,13 +79,13 @@ def publish(
                     path,
                     type(error).__name__,
                 )
-                remove_database(building)
+                remove_database(beside)
                 is_whole = True
         if is_whole:
-            _build(connection, building, personal_data=personal_data)
-        put_in_place(building, path)
+            _build(connection, beside, personal_data=personal_data)
+        put_in_place(beside, path)
     except BaseException:
-        remove_database(building)
+        remove_database(beside)
         raise
     # After the rename: a kill in between costs one more publication, never a missing one.
     note_publication(connection, path, content, published_at=now(), is_whole=is_whole)
@@ -119,10 +116,7 @@ def shape(*, personal_data: bool) -> str:
 
 
 def _build(connection: duckdb.DuckDBPyConnection, path: Path, *, personal_data: bool) -> None:
-    connection.execute(
-        f"ATTACH {quoted(str(path))} AS published (ROW_GROUP_SIZE {_ROW_GROUP_SIZE})"
-    )
-    try:
+    with building(connection, path):
         # DuckDB copies a table of this size on one core; two tables at a time take two.
         another = others(connection)
         with ThreadPoolExecutor(max_workers=_TABLES_AT_ONCE) as threads:
@@ -143,9 +137,6 @@ def _build(connection: duckdb.DuckDBPyConnection, path: Path, *, personal_data: 
                     _create_view(connection, table.anonymous, _columns_of(table, table.anonymous))
             for view in VIEWS.values():
                 _create_view(connection, view.table, view.sql.format(schema="published"))
-    finally:
-        # Detaching writes the checkpoint: the file is whole, and has no log beside it.
-        connection.execute("DETACH published")
 
 
 def _copy(another: Another, source: Table, table: Table) -> None:

@@ -18,6 +18,7 @@ import duckdb
 
 from ldt_pipeline.instants import now
 from ldt_pipeline.tables import TABLES, Table, table
+from ldt_pipeline.warehouse.building import building
 from ldt_pipeline.warehouse.changed import PUBLISHED, done, take, within
 from ldt_pipeline.warehouse.connection import transaction
 from ldt_pipeline.warehouse.read import relation
@@ -106,32 +107,27 @@ def _has_forgotten(connection: duckdb.DuckDBPyConnection, entity: str) -> bool:
 
 
 def bring_up_to_date(
-    connection: duckdb.DuckDBPyConnection, path: Path, building: Path, *, personal_data: bool
+    connection: duckdb.DuckDBPyConnection, path: Path, beside: Path, *, personal_data: bool
 ) -> None:
     """Make a copy of the published file, and replace what changed since in it.
 
     Args:
         connection: The warehouse.
         path: The published file; it stays as it is.
-        building: Where to make the new one.
+        beside: Where to make the new one.
         personal_data: Whether the file has it: as the last one did.
     """
-    shutil.copyfile(path, building)
-    connection.execute(f"ATTACH {quoted(str(building))} AS published")
-    try:
-        with transaction(connection):
-            for entity, names in _BY_ENTRY.items():
-                count = take(connection, PUBLISHED, entity)
-                whose = within(count, f'"{table(entity).key[0]}"')
-                for name in names if count != 0 else ():
-                    _replace(connection, table(name), whose, personal_data=personal_data)
-            by_entry = {name for names in _BY_ENTRY.values() for name in names}
-            for source in TABLES.values():
-                if source.name not in by_entry:
-                    _replace_if_other(connection, source, personal_data=personal_data)
-    finally:
-        # Detaching writes the checkpoint: the file is whole, and has no log beside it.
-        connection.execute("DETACH published")
+    shutil.copyfile(path, beside)
+    with building(connection, beside), transaction(connection):
+        for entity, names in _BY_ENTRY.items():
+            count = take(connection, PUBLISHED, entity)
+            whose = within(count, f'"{table(entity).key[0]}"')
+            for name in names if count != 0 else ():
+                _replace(connection, table(name), whose, personal_data=personal_data)
+        by_entry = {name for names in _BY_ENTRY.values() for name in names}
+        for source in TABLES.values():
+            if source.name not in by_entry:
+                _replace_if_other(connection, source, personal_data=personal_data)
 
 
 def note_publication(

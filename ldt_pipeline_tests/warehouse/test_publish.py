@@ -20,6 +20,7 @@ from ldt_pipeline.feeds.catalogue import FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.tables import TABLES, table
 from ldt_pipeline.tidy import load_questions
+from ldt_pipeline.warehouse import building
 from ldt_pipeline.warehouse import publish as publishing
 from ldt_pipeline.warehouse import republish as going_on
 from ldt_pipeline.warehouse.connection import connect
@@ -180,6 +181,29 @@ def test_few_changes_are_brought_into_a_copy(published: Published, ways: Ways) -
     assert (ways.wholes, ways.copies) == (1, 1)
     assert "Renamed3" in published.names()
     assert "Runner3" not in published.names()
+
+
+def test_a_copy_keeps_the_rows_that_did_not_change_as_they_lie(
+    published: Published, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where rows are deleted, DuckDB joins groups that are smaller than it thinks they should be."""
+    monkeypatch.setattr(building, "_ROW_GROUP_SIZE", 2048)
+    published.bring(*(entry(number) for number in range(100, 6_000)))
+    groups = _row_groups(published.path)
+    assert groups["participants"] == groups["start_list"] == 3
+    published.bring(changed(3, 1))
+    assert (ways.wholes, ways.copies) == (2, 1)
+    assert _row_groups(published.path) == groups
+
+
+def _row_groups(path: Path) -> dict[str, int]:
+    with connect(path, read_only=True) as file:
+        return {
+            name: file.execute(
+                f"SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('{name}')"
+            ).fetchall()[0][0]
+            for name in going_on._BY_ENTRY["participants"]
+        }
 
 
 def test_a_group_that_arrives_later_is_told_of_earlier_versions_too(published: Published) -> None:
