@@ -22,6 +22,16 @@ _NEWEST = "max({{'updated_at': coalesce(updated_at, {otherwise}), 'entry_id': {k
 _EPOCH = "'epoch'::TIMESTAMPTZ"
 
 
+def trimmed(column: str) -> str:
+    """Write a column without the white space around it, as `marts.common.trimmed` gives it.
+
+    Looking through white space costs DuckDB most of a microsecond a text; hardly any has some.
+    """
+    return f"""
+        CASE WHEN regexp_full_match({column}, '[!-~]+') THEN {column}
+        ELSE trim({column}, '{WHITE_SPACE}') END"""
+
+
 def described_participants(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
     """Count participants by what they say of their event and race.
 
@@ -34,7 +44,7 @@ def described_participants(connection: duckdb.DuckDBPyConnection, source: str) -
         source,
         by=(*DESCRIPTION, "is_deleted"),
         given="deleted_at IS NOT NULL AS is_deleted",
-        measures=f"count(*) FILTER (trim(bib_number, '{WHITE_SPACE}') <> '') AS with_bib",
+        measures=f"count(*) FILTER ({trimmed('bib_number')} <> '') AS with_bib",
         newest=_NEWEST.format(key="participant_id", otherwise=_EPOCH),
     )
 
@@ -49,7 +59,7 @@ def described_applications(
         `converted` (of how many a live participant came), `first_created_at` and `last_created_at`.
     """
     became = f"""
-        SELECT DISTINCT trim(application_id, '{WHITE_SPACE}') AS became_id
+        SELECT DISTINCT {trimmed("application_id")} AS became_id
         FROM ({participants}) WHERE deleted_at IS NULL"""
     return _grouped(
         connection,

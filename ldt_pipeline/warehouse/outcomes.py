@@ -17,10 +17,10 @@ API_TOTALS = "api_totals"
 """The comparison with the API is no table of its own, but has checks as if it were one."""
 
 _ALSO_READ_BY = {
-    "start_list": ("participant_versions",),
-    "data_issues": ("start_list", "partner_allocations"),
+    "start_list": ("participant_versions.has_the_start_list",),
+    "data_issues": ("start_list.bibs_are_unique", "partner_allocations.capacity_agrees"),
 }
-"""The tables with checks that read another mart, by that mart."""
+"""The checks of other tables that read a mart, by that mart."""
 
 
 def note_outcomes(
@@ -56,6 +56,7 @@ def forget_outcomes(connection: duckdb.DuckDBPyConnection, table: str | None = N
         connection.execute("DELETE FROM ops.outcomes")
         return
     connection.execute(
-        'DELETE FROM ops.outcomes WHERE list_contains(?::VARCHAR[], "table")',
-        [[table, *_ALSO_READ_BY.get(table, ())]],
+        'DELETE FROM ops.outcomes WHERE "table" = ? '
+        """OR list_contains(?::VARCHAR[], "table" || '.' || name)""",
+        [table, _ALSO_READ_BY.get(table, ())],
     )

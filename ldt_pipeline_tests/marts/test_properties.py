@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import duckdb
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
+from polars.testing import assert_frame_equal, assert_series_equal
 
 from ldt_pipeline.marts import (
     data_issues,
@@ -20,6 +21,8 @@ from ldt_pipeline.marts import (
 )
 from ldt_pipeline.marts.common import WHITE_SPACE
 from ldt_pipeline.tables import table
+from ldt_pipeline.warehouse.connection import registered
+from ldt_pipeline.warehouse.entry_groups import trimmed
 from ldt_pipeline_tests.marts.frames import (
     NOW,
     answers_frames,
@@ -99,6 +102,13 @@ def test_sql_strips_what_polars_strips() -> None:
     frame = pl.DataFrame({"character": characters})
     blank = frame.filter(pl.col("character").str.strip_chars() == "")["character"]
     assert sorted(blank) == sorted(WHITE_SPACE)
+    texts = pl.concat(
+        frame.select(pl.format(shape, "character").alias("text"))
+        for shape in ("{}", "a{}", "{}a", "a{}a", "{} é ")
+    )
+    with duckdb.connect() as connection, registered(connection, "texts", texts):
+        stripped = connection.sql(f"SELECT text, {trimmed('text')} AS stripped FROM texts").pl()
+    assert_series_equal(stripped["stripped"], stripped["text"].str.strip_chars(), check_names=False)
 
 
 @given(frames=INPUTS, seed=st.integers(0, 1_000))
