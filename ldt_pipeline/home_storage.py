@@ -41,6 +41,8 @@ class HomeRuns(SqliteRunStorage):
     """Runs, in one file with connections that stay open."""
 
     _engine: Engine | None = None
+    _has_run_stats = False
+    _has_backfill_ids = False
 
     @contextmanager
     def connect(self) -> Generator[Connection]:
@@ -49,6 +51,16 @@ class HomeRuns(SqliteRunStorage):
             self._engine = _open_engine(self._conn_string)
         with self._engine.connect() as connection, connection.begin():
             yield connection
+
+    def has_run_stats_index_cols(self) -> bool:
+        """Say whether the table has these columns. None is ever taken away."""
+        self._has_run_stats = self._has_run_stats or super().has_run_stats_index_cols()
+        return self._has_run_stats
+
+    def has_backfill_id_column(self) -> bool:
+        """Say whether the table has this column. None is ever taken away."""
+        self._has_backfill_ids = self._has_backfill_ids or super().has_backfill_id_column()
+        return self._has_backfill_ids
 
     def dispose(self) -> None:
         """Close the connections."""
@@ -65,6 +77,7 @@ class HomeEvents(SqliteEventLogStorage):
         self._engines: dict[str, Engine] = {}
         self._held: dict[str, Connection] = {}
         self._tables_seen: set[str] = set()
+        self._indexes_seen: set[str] = set()
         self._index_columns_seen: set[str] = set()
         super().__init__(os.path.join(base_dir, "history", "runs"), inst_data)  # noqa: PTH118
         # The thread that writes a batch takes it again for each event.
@@ -131,6 +144,12 @@ class HomeEvents(SqliteEventLogStorage):
         if table_name not in self._tables_seen and super().has_table(table_name):
             self._tables_seen.add(table_name)
         return table_name in self._tables_seen
+
+    def has_secondary_index(self, name: str) -> bool:
+        """Say whether a migration of the index was done. None is ever undone."""
+        if name not in self._indexes_seen and super().has_secondary_index(name):
+            self._indexes_seen.add(name)
+        return name in self._indexes_seen
 
     def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
         if column_name in self._index_columns_seen:

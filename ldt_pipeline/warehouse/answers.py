@@ -13,33 +13,45 @@ import polars as pl
 from ldt_pipeline.tidy.questions import COLUMNS, Questions, match_questions, unmapped_questions
 from ldt_pipeline.warehouse.connection import registered
 
+ANSWERS = "tidy.participant_answers"
+
 
 def matched_questions(
-    connection: duckdb.DuckDBPyConnection, questions: Questions, *, whose: str = "TRUE"
+    connection: duckdb.DuckDBPyConnection,
+    questions: Questions,
+    *,
+    source: str = ANSWERS,
+    whose: str = "TRUE",
 ) -> pl.DataFrame:
     """Give which of the questions that were asked fill which column.
 
     Args:
         connection: The warehouse.
         questions: Which answers fill what.
+        source: The table of answers, or one with some of its rows.
         whose: A condition on `participant_id`.
 
     Returns:
         What `tidy.questions.match_questions` gives, without those that fill none.
     """
-    found = match_questions(_asked(connection, whose), questions)
+    found = match_questions(_asked(connection, source, whose), questions)
     return found.filter(pl.col("column").is_not_null())
 
 
 def answers_by_column(
-    connection: duckdb.DuckDBPyConnection, matched: pl.DataFrame, *, whose: str = "TRUE"
+    connection: duckdb.DuckDBPyConnection,
+    matched: pl.DataFrame,
+    *,
+    source: str = ANSWERS,
+    whose: str = "TRUE",
 ) -> pl.DataFrame:
     """Give each participant's answers as columns, as `tidy.answers_to_columns` does.
 
     Args:
         connection: The warehouse.
         matched: What `matched_questions` gives, of these participants or of more.
-        whose: A condition on rows of `participant_answers`: all of a participant's, or none.
+        source: The table of answers, or one with some of its rows.
+        whose: A condition on its rows: all of a participant's, or none.
 
     Returns:
         `participant_id`, then `COLUMNS` as text; one row per participant who answered one of them.
@@ -55,7 +67,7 @@ def answers_by_column(
             FROM (
                 SELECT participant_id, answer AS text, matched."column" AS filled,
                     rank::BIGINT * 2147483648 + position AS trust
-                FROM tidy.participant_answers AS answers JOIN matched
+                FROM {source} AS answers JOIN matched
                     ON matched.question IS NOT DISTINCT FROM answers.question
                     AND matched.question_id IS NOT DISTINCT FROM answers.question_id
                 WHERE {whose}
@@ -70,11 +82,13 @@ def unmapped(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.
     return unmapped_questions(_asked(connection), questions)
 
 
-def _asked(connection: duckdb.DuckDBPyConnection, whose: str = "TRUE") -> pl.DataFrame:
+def _asked(
+    connection: duckdb.DuckDBPyConnection, source: str = ANSWERS, whose: str = "TRUE"
+) -> pl.DataFrame:
     """Give the different questions, and how many answers each has that are not blank."""
     return connection.sql(
         f"""
         SELECT question, question_id, count(answer) AS answers
-        FROM tidy.participant_answers WHERE {whose} GROUP BY ALL ORDER BY ALL
+        FROM {source} WHERE {whose} GROUP BY ALL ORDER BY ALL
         """
     ).pl()

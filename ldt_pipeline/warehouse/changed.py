@@ -20,6 +20,9 @@ from ldt_pipeline.warehouse.schema import children
 _FEW = 4
 """Up to a quarter of the entries are dealt with one by one; more, and everything is made anew."""
 
+_BUCKETS = 2**14
+"""So many groups of entries are compared as a whole first; more of them take longer to count."""
+
 _SLICE = 61_440
 """Of so many entries rows are made at once: some 200 MB of frames."""
 
@@ -31,7 +34,7 @@ WHOSE = "whose"
 
 
 def note_changed(
-    connection: duckdb.DuckDBPyConnection, entity: str, states: str, *, actors: Collection[str]
+    connection: duckdb.DuckDBPyConnection, entity: str, parts: str, *, actors: Collection[str]
 ) -> None:
     """Find the entries whose state is another one than last time, and owe them to the actors.
 
@@ -40,18 +43,34 @@ def note_changed(
     Args:
         connection: The warehouse.
         entity: `participants` or `applications`.
-        states: SQL that gives `id` and `state`, one row per entry.
+        parts: SQL that gives `id`, `part` and `is_entry`: a row for each entry, and others for whatever
+            else its rows follow from. Its state is all parts in one number, whatever their order.
         actors: Who acts on changes of them.
     """
+    # What is the same twice is nothing: an entry that is as last time leaves 0, and so do some hundred
+    # of them together. Only where these don't is one looked at by itself.
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP VIEW parts AS
+        SELECT id, part, is_entry FROM ({parts})
+        UNION ALL SELECT id, state, NULL FROM ops.entry_states WHERE entity = '{entity}'
+        """
+    )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE suspects AS
+        SELECT hash(id) & {_BUCKETS - 1} AS bucket FROM parts GROUP BY bucket HAVING bit_xor(part) <> 0
+        """
+    )
     # The ids of those that are gone count, too: their rows have to go.
     (row,) = connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE changed AS
-        SELECT coalesce(found.id, known.id) AS id, found.state
-        FROM ({states}) AS found FULL JOIN (
-            SELECT id, state FROM ops.entry_states WHERE entity = '{entity}'
-        ) AS known ON known.id = found.id
-        WHERE found.state IS DISTINCT FROM known.state
+        SELECT id, CASE WHEN bool_or(is_entry) THEN bit_xor(part) FILTER (is_entry IS NOT NULL) END
+            AS state
+        FROM parts WHERE hash(id) & {_BUCKETS - 1} IN (SELECT bucket FROM suspects)
+        GROUP BY id
+        HAVING state IS DISTINCT FROM any_value(part) FILTER (is_entry IS NULL)
         """
     ).fetchall()
     changed = row[0]
@@ -68,6 +87,8 @@ def note_changed(
         is_few = changed * _FEW <= kept + changed
         for actor in actors:
             owe(connection, actor, entity, "changed" if is_few else None)
+    connection.execute("DROP VIEW parts")
+    connection.execute("DROP TABLE suspects")
     connection.execute("DROP TABLE changed")
 
 
@@ -109,6 +130,11 @@ class Slice:
 
     whose: str
     whose_answers: str
+
+
+def is_one_slice(count: int | None) -> bool:
+    """Whether `slices` gives those that `take` gave at once, wherever their answers lie."""
+    return count is not None and count <= _SLICE
 
 
 def slices(

@@ -36,6 +36,8 @@ class Check:
     description: str
     query: str
     offences: str
+    shortcut: str | None = None
+    """A query that is true only where nothing is to be found, and takes a fraction of the time."""
     is_waited_for: bool = False
     """Whether it fails for a while in the normal course of things: `require_structure` sees to it."""
 
@@ -86,6 +88,8 @@ def checks() -> list[Check]:
 
 def run_check(connection: duckdb.DuckDBPyConnection, check: Check) -> Outcome:
     """Run one check."""
+    if check.shortcut and connection.execute(check.shortcut).fetchall() == [(True,)]:
+        return Outcome(check=check, offences=0)
     return Outcome(check=check, offences=connection.execute(check.query).fetchall()[0][0])
 
 
@@ -223,6 +227,24 @@ def _orphans(table: str, name: str, column: str, parent: str, *, is_structural: 
     )
 
 
+def _same_ids(
+    one: str, other: str, *, table: str, name: str, description: str, offences: str
+) -> Check:
+    """Give the check that two lists of `id`, each of which holds none twice, are the same."""
+    digest = "SELECT (count(id), count(*), sum(hash(id)))"
+    return Check(
+        table=table,
+        name=name,
+        is_structural=True,
+        description=description,
+        shortcut=f"SELECT ({digest} FROM ({one})) = ({digest} FROM ({other}))",
+        query=f"""
+            SELECT count(*) FROM ({one}) AS one FULL JOIN ({other}) AS other USING (id)
+            WHERE one.id IS NULL OR other.id IS NULL""",
+        offences=offences,
+    )
+
+
 _REFERENCES: tuple[Check, ...] = (
     _orphans(
         "participant_answers",
@@ -256,30 +278,23 @@ _REFERENCES: tuple[Check, ...] = (
     _orphans(
         "reserved_entry_groups", "partner_exists", "partner_id", "partners", is_structural=False
     ),
-    Check(
+    _same_ids(
+        f"""
+            SELECT participant_id AS id
+            FROM ({relation(TABLES["participants"], ["participant_id", "deleted_at"])})
+            WHERE deleted_at IS NULL""",
+        "SELECT participant_id AS id FROM marts.start_list",
         table="start_list",
         name="has_every_live_participant",
-        is_structural=True,
         description="Each live participant is in the list once, and nobody else.",
-        query=f"""
-            SELECT count(*) FROM (
-                SELECT participant_id FROM (
-                    {relation(TABLES["participants"], ["participant_id", "deleted_at"])}
-                ) WHERE deleted_at IS NULL
-            ) AS live FULL JOIN marts.start_list USING (participant_id)
-            WHERE live.participant_id IS NULL OR start_list.participant_id IS NULL""",
         offences="Participants who are missing from the list or should not be in it",
     ),
-    Check(
+    _same_ids(
+        "SELECT participant_id AS id FROM marts.participant_versions WHERE valid_to IS NULL",
+        "SELECT participant_id AS id FROM marts.start_list",
         table="participant_versions",
         name="has_the_start_list",
-        is_structural=True,
         description="Each participant of the start list has one version that stands, and nobody else.",
-        query="""
-            SELECT count(*) FROM (
-                SELECT participant_id FROM marts.participant_versions WHERE valid_to IS NULL
-            ) AS standing FULL JOIN marts.start_list USING (participant_id)
-            WHERE standing.participant_id IS NULL OR start_list.participant_id IS NULL""",
         offences="Participants with no version that stands, or with one without being listed",
     ),
     *(
@@ -300,19 +315,14 @@ _REFERENCES: tuple[Check, ...] = (
         )
         for feed in SNAPSHOT_FEEDS
     ),
-    Check(
+    _same_ids(
+        f"""
+            SELECT reserved_entry_group_id AS id FROM ({relation(TABLES["reserved_entry_groups"])})
+            WHERE deleted_at IS NULL""",
+        "SELECT reserved_entry_group_id AS id FROM marts.partner_allocations",
         table="partner_allocations",
         name="has_every_live_group",
-        is_structural=True,
         description="Each live reserved entry group is there once, and no other.",
-        query=f"""
-            SELECT count(*) FROM (
-                SELECT reserved_entry_group_id FROM ({relation(TABLES["reserved_entry_groups"])})
-                WHERE deleted_at IS NULL
-            ) AS live FULL JOIN marts.partner_allocations AS allocations
-                USING (reserved_entry_group_id)
-            WHERE live.reserved_entry_group_id IS NULL
-                OR allocations.reserved_entry_group_id IS NULL""",
         offences="Groups that are missing or should not be there",
     ),
 )

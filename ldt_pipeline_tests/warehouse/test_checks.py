@@ -59,6 +59,33 @@ def test_answers_that_are_double_or_orphans_are_counted(
     assert orphans.offences == sum(row[0] is not None and row[0] not in known for row in rows)
 
 
+ids = st.sets(st.sampled_from(["a", "b", "c", "aa"]))
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(live=ids, listed=ids, standing=ids)
+def test_whoever_is_missing_or_too_many_is_counted(
+    tmp_path_factory: pytest.TempPathFactory, live: set[str], listed: set[str], standing: set[str]
+) -> None:
+    rows = {
+        "tidy.participants": live,
+        "marts.start_list": listed,
+        "marts.participant_versions": standing,
+    }
+    with warehouse(tmp_path_factory.mktemp("checks") / "w.duckdb") as connection:
+        for name, people in rows.items():
+            for each in people:
+                connection.execute(f"INSERT INTO {name} (participant_id) VALUES (?)", [each])
+        missing = checking.run_check(connection, check("start_list", "has_every_live_participant"))
+        none = checking.run_check(connection, check("participant_versions", "has_the_start_list"))
+    assert missing.offences == len(live ^ listed)
+    assert none.offences == len(standing ^ listed)
+
+
 def every_check() -> dict[tuple[str, str], int]:
     return {(each.table, each.name): 7 for each in checks()}
 
