@@ -332,6 +332,6 @@ def _comparisons() -> Iterator[tuple[str, str]]:
 
 def _digest(query: str) -> str:
     return (
-        "SELECT count(*), sum(hash(compared)::HUGEINT), bit_xor(hash(compared)) "
+        "SELECT count(*), sum(hash(hash(compared))::HUGEINT), bit_xor(hash(hash(compared))) "
         f"FROM ({query}) AS compared"
     )

@@ -44,15 +44,18 @@ def note_changed(
         connection: The warehouse.
         entity: `participants` or `applications`.
         parts: SQL that gives `id`, `part` and `is_entry`: a row for each entry, and others for whatever
-            else its rows follow from. Its state is all parts in one number, whatever their order.
+            else its rows follow from. A part is a number that no other id has. The state of an entry is
+            all its parts in one number, whatever their order.
         actors: Who acts on changes of them.
     """
     # What is the same twice is nothing: an entry that is as last time leaves 0, and so do some hundred
-    # of them together. Only where these don't is one looked at by itself.
+    # of them together. Only where these don't is one looked at by itself. DuckDB's hash of several
+    # values changes by the same bits wherever the last of them changes alike, and what changes alike
+    # twice would be nothing, too: another hash around it mends that.
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP VIEW parts AS
-        SELECT id, part, is_entry FROM ({parts})
+        SELECT id, hash(part) AS part, is_entry FROM ({parts})
         UNION ALL SELECT id, state, NULL FROM ops.entry_states WHERE entity = '{entity}'
         """
     )

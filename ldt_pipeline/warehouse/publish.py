@@ -179,10 +179,10 @@ def _content(connection: duckdb.DuckDBPyConnection) -> str:
         "SELECT fingerprint FROM ops.about",
         "SELECT extract_id FROM ops.load_log ORDER BY extract_id",
         # These also follow from settings, the questions file, the calendar, and our code.
-        "SELECT sum(hash(data_issues)) FROM marts.data_issues",
-        "SELECT entity, bit_xor(hash(id, state)) FROM ops.entry_states GROUP BY ALL ORDER BY ALL",
+        "SELECT sum(hash(hash(data_issues))) FROM marts.data_issues",
+        "SELECT entity, bit_xor(hash(hash(id, state))) FROM ops.entry_states GROUP BY ALL ORDER BY ALL",
         "SELECT count(*) FROM marts.exports",
-        "SELECT sum(hash(allocation_changes)) FROM marts.allocation_changes",
+        "SELECT sum(hash(hash(allocation_changes))) FROM marts.allocation_changes",
         "SELECT event_id FROM marts.events ORDER BY event_id",
         "SELECT feed, agrees FROM ops.comparisons ORDER BY feed",
     ):

@@ -173,7 +173,7 @@ def _replace_if_other(
 ) -> None:
     target = source if personal_data else source.anonymous or source
     rows = relation(source, list(target.schema))
-    digest = "SELECT (count(*), sum(hash(each))) FROM"
+    digest = "SELECT (count(*), sum(hash(hash(each)))) FROM"
     ((is_same,),) = connection.execute(
         f"SELECT ({digest} ({rows}) AS each) IS NOT DISTINCT FROM "
         f"({digest} published.{target.name} AS each)"

@@ -13,7 +13,13 @@ from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse import changed, entries
 from ldt_pipeline.warehouse import load as loading
 from ldt_pipeline.warehouse.marts import Sources, build_mart
-from ldt_pipeline_tests.warehouse.histories import Extract, history_marts, warehouse, write
+from ldt_pipeline_tests.warehouse.histories import (
+    Extract,
+    Hidden,
+    history_marts,
+    warehouse,
+    write,
+)
 
 PEOPLE = 9
 
@@ -81,3 +87,30 @@ def test_a_start_list_that_was_interrupted_is_made_whole(
                 build_mart(sources, name)
         assert history_marts(connection) == expected
         assert history_marts(connection) == expected
+
+
+def test_all_of_a_group_are_told_of_its_new_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries are compared many at a time: what changes alike in two of them mustn't cancel out."""
+    monkeypatch.setattr(changed, "_BUCKETS", 1)
+    people = tuple(
+        json.dumps({"id": f"p{number}", "eventId": "e1", "reservedEntryGroupCode": "re_1"})
+        for number in range(PEOPLE + 1)
+    )
+    groups = [
+        Extract("reserved_entries", "e1", (json.dumps({"id": "re_1", "name": name}),))
+        for name in ("Hope", "Care")
+    ]
+    history = [Extract("participants", "2025-01", people), *groups]
+    manifests = write(RawStore(str(tmp_path / "raw")), history)
+    store = Hidden(tmp_path / "raw")
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        for shown, name in ((manifests[:2], "Hope"), (manifests, "Care")):
+            store.shown = {each.extract_id for each in shown}
+            loading.load_pending(connection, store)
+            history_marts(connection)
+            named = connection.execute(
+                "SELECT DISTINCT reserved_entry_group_name FROM marts.start_list"
+            ).fetchall()
+            assert named == [(name,)]
