@@ -7,7 +7,7 @@ doesn't: what is written into it (`publish.py`, `republish.py`), and putting it 
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -29,6 +29,9 @@ def building(connection: duckdb.DuckDBPyConnection, path: Path) -> Generator[Non
     )
     try:
         yield
-    finally:
-        # Detaching writes the checkpoint: the file is whole, and has no log beside it.
-        connection.execute("DETACH published")
+    except BaseException:
+        with suppress(duckdb.Error):  # the first error is the one to tell
+            connection.execute("DETACH published")
+        raise
+    # Detaching writes the checkpoint: the file is whole, and has no log beside it.
+    connection.execute("DETACH published")

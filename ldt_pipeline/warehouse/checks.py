@@ -230,7 +230,7 @@ def _orphans(table: str, name: str, column: str, parent: str, *, is_structural: 
 def _same_ids(
     one: str, other: str, *, table: str, name: str, description: str, offences: str
 ) -> Check:
-    """Give the check that two lists of `id`, each of which holds none twice, are the same."""
+    """Give the check that each `id` is in one list as often as in the other."""
     digest = "SELECT (count(id), count(*), sum(hash(id)))"
     return Check(
         table=table,
@@ -239,8 +239,11 @@ def _same_ids(
         description=description,
         shortcut=f"SELECT ({digest} FROM ({one})) = ({digest} FROM ({other}))",
         query=f"""
-            SELECT count(*) FROM ({one}) AS one FULL JOIN ({other}) AS other USING (id)
-            WHERE one.id IS NULL OR other.id IS NULL""",
+            SELECT count(*) FROM (
+                SELECT id FROM (
+                    SELECT id, 1 AS times FROM ({one}) UNION ALL SELECT id, -1 FROM ({other})
+                ) GROUP BY id HAVING sum(times) <> 0
+            )""",
         offences=offences,
     )
 

@@ -188,8 +188,13 @@ def registered(
     connection.register(name, frame)
     try:
         yield
-    finally:
-        connection.unregister(name)
+    except BaseException:
+        # In a transaction that an error has ended nothing can be taken back, and it is that error which
+        # has to be told: it may say that the file is damaged.
+        with suppress(duckdb.Error):
+            connection.unregister(name)
+        raise
+    connection.unregister(name)
 
 
 @contextmanager
@@ -215,6 +220,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # after damage there is nothing left to roll back
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")

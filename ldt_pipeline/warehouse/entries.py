@@ -90,6 +90,7 @@ def build_start_list(connection: duckdb.DuckDBPyConnection, questions: Questions
         with transaction(connection):
             followers = ("participant_versions", PUBLISHED)
             _finish(connection, "start_list", count, followers=followers)
+            connection.execute("DROP TABLE IF EXISTS their_answers")
     return _height(connection, "start_list")
 
 
