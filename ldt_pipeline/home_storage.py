@@ -7,8 +7,10 @@ Dagster opens and closes a connection, with a new engine, for each statement. Cl
 connection to a file moves its write-ahead log into it, and a new engine compiles each statement
 anew: together most of what an event costs. It reads all its scripts of migrations for each new
 file of a run, and asks for each event which columns its index has. A first load writes hundreds of
-events, one for each month and check and two for each asset. The modules below are not public;
-Dagster's version is pinned.
+events, one for each month and check and two for each asset. Building a statement of SQLAlchemy for
+each row takes longer than SQLite takes to write it: the statements are built once here, and given
+rows. The modules below are not public; Dagster's version is pinned, and a test compares what both
+write.
 """
 
 from __future__ import annotations
@@ -18,23 +20,68 @@ import threading
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from dagster import EventLogEntry
+from dagster import AssetKey, EventLogEntry
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
+from dagster._core.events import (
+    ASSET_CHECK_EVENTS,
+    ASSET_EVENTS,
+    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+)
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorageMetadata, SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    AssetKeyTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.sql import get_alembic_config
-from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from dagster._serdes import ConfigurableClassData, serialize_value
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Update,
+    and_,
+    bindparam,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 
 _BUSY_SECONDS = 60
 _ENGINES_MOST = 16
 _INDEX = sqlite_event_log.INDEX_SHARD_NAME
 _EVENTS_AT_ONCE = "500"
 """So many events that belong together, such as what a run is about to do, go into one commit."""
+
+_INSERT_EVENT = SqlEventLogStorageTable.insert()
+_OUTCOME = (
+    "execution_status",
+    "evaluation_event",
+    "evaluation_event_timestamp",
+    "evaluation_event_storage_id",
+    "materialization_event_storage_id",
+)
+_UPDATE_CHECK = (
+    AssetCheckExecutionsTable.update()
+    .where(
+        and_(
+            AssetCheckExecutionsTable.c.asset_key == bindparam("of_asset"),
+            AssetCheckExecutionsTable.c.check_name == bindparam("of_check"),
+            AssetCheckExecutionsTable.c.run_id == bindparam("of_run"),
+            AssetCheckExecutionsTable.c.partition.is_(None),
+        )
+    )
+    .values({column: bindparam(column) for column in _OUTCOME})
+)
+_INDEXED = ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys()
+"""Events that are asked for across runs: they stand in the index as well."""
 
 
 class HomeRuns(SqliteRunStorage):
@@ -109,12 +156,70 @@ class HomeEvents(SqliteEventLogStorage):
             for each in events:
                 self.store_event(each)
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event of a run."""
+        row = self._event_to_row(event)
+        with self.run_connection(event.run_id) as connection:
+            connection.execute(_INSERT_EVENT, row)
+        if event.dagster_event is None or event.dagster_event_type not in _INDEXED:
+            return
+        with self._hold(_INDEX) as connection:
+            (event_id,) = cast(
+                "tuple[int]", connection.execute(_INSERT_EVENT, row).inserted_primary_key
+            )
+            if event.dagster_event_type in ASSET_EVENTS:
+                self._store_asset_event_tags(connection, [event], [event_id])
+                self._store_asset_event(connection, event, event_id)
+            elif event.dagster_event_type in ASSET_CHECK_EVENTS:
+                self.store_asset_check_event(event, event_id)
+
+    def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
+        values = self._get_asset_entry_values(event, event_id, self.has_asset_key_index_cols())
+        if not values:
+            return
+        key = cast("AssetKey", event.get_dagster_event().asset_key).to_string()
+        done = conn.execute(_update_asset(tuple(values)), {"of_asset": key, **values})
+        if done.rowcount == 0:  # nothing was known of it
+            super()._store_asset_event(conn, event, event_id)
+
+    def _update_asset_check_evaluation(self, event: EventLogEntry, event_id: int | None) -> None:
+        found = cast("AssetCheckEvaluation", event.get_dagster_event().event_specific_data)
+        if found.partition is not None:
+            super()._update_asset_check_evaluation(event, event_id)
+            return
+        target = found.target_materialization_data
+        status = (
+            AssetCheckExecutionRecordStatus.SUCCEEDED
+            if found.passed
+            else AssetCheckExecutionRecordStatus.FAILED
+        )
+        with self.index_connection() as connection:
+            done = connection.execute(
+                _UPDATE_CHECK,
+                {
+                    "of_asset": found.asset_key.to_string(),
+                    "of_check": found.check_name,
+                    "of_run": event.run_id,
+                    "execution_status": status.value,
+                    "evaluation_event": serialize_value(event),
+                    "evaluation_event_timestamp": self._event_insert_timestamp(event),
+                    "evaluation_event_storage_id": event_id,
+                    "materialization_event_storage_id": target and target.storage_id,
+                },
+            )
+        if done.rowcount != 1:
+            super()._update_asset_check_evaluation(event, event_id)
+
     @contextmanager
-    def _hold(self, shard: str) -> Generator[None]:
+    def _hold(self, shard: str) -> Generator[Connection]:
+        """Give the connection that all within use: what they write is there as a whole, or not."""
         with self._connect(shard) as connection:
+            if shard in self._held:
+                yield connection
+                return
             self._held[shard] = connection
             try:
-                yield
+                yield connection
             finally:
                 del self._held[shard]
 
@@ -136,8 +241,8 @@ class HomeEvents(SqliteEventLogStorage):
             connection.execute(text("BEGIN IMMEDIATE"))
             if inspect(connection).get_table_names():
                 return
-            SqlEventLogStorageMetadata.create_all(connection)
-            MigrationContext.configure(connection).stamp(_migrations(), "head")
+            for statement in _making_tables():
+                connection.exec_driver_sql(statement)
 
     def has_table(self, table_name: str) -> bool:
         """Say whether the index has a table. No table is ever taken away."""
@@ -168,9 +273,33 @@ class HomeEvents(SqliteEventLogStorage):
 
 
 @cache
+def _update_asset(columns: tuple[str, ...]) -> Update:
+    return (
+        AssetKeyTable.update()
+        .where(AssetKeyTable.c.asset_key == bindparam("of_asset"))
+        .values({column: bindparam(column) for column in columns})
+    )
+
+
+@cache
 def _migrations() -> ScriptDirectory:
     """Give Dagster's migrations of its events, read once."""
     return ScriptDirectory.from_config(get_alembic_config(sqlite_event_log.__file__))
+
+
+@cache
+def _making_tables() -> list[str]:
+    """Give the statements that make an empty file of events, found out once."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        SqlEventLogStorageMetadata.create_all(connection)
+        MigrationContext.configure(connection).stamp(_migrations(), "head")
+        made = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
+        statements = list(connection.exec_driver_sql(made).scalars())
+        [revision] = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
+    engine.dispose()
+    stamp = f"INSERT INTO alembic_version VALUES ('{revision}')"  # noqa: S608 - Dagster's own
+    return [*statements, stamp]
 
 
 def _open_engine(address: str) -> Engine:

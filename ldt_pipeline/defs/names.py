@@ -6,7 +6,8 @@ about. What doesn't: names in tables, which come from the records themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +16,7 @@ import duckdb
 from ldt_pipeline.defs.partitions import key_of
 from ldt_pipeline.plain_text import clean
 from ldt_pipeline.warehouse.connection import connect
+from ldt_pipeline.warehouse.swap import identity
 
 _NAMES = """
     SELECT event_id, event_name FROM events WHERE event_name IS NOT NULL
@@ -56,7 +58,7 @@ def tag_run(
     context.instance.add_run_tags(context.run.run_id, tags)
 
 
-def published_names(path: Path) -> dict[str, str]:
+def published_names(path: Path) -> Mapping[str, str]:
     """Give the names of events and races by their ids, as they were last published.
 
     None are known before the first publication, or from a file that another version made: they
@@ -65,11 +67,15 @@ def published_names(path: Path) -> dict[str, str]:
     return _look_up(path, _NAMES)
 
 
-def _look_up(path: Path, query: str) -> dict[str, str]:
-    if not path.exists():
-        return {}
+def _look_up(path: Path, query: str) -> Mapping[str, str]:
     try:
-        with connect(path, read_only=True) as connection:
-            return dict(connection.execute(query).fetchall())
-    except duckdb.Error:
+        return _read(path, identity(path), query)
+    except (FileNotFoundError, duckdb.Error):
         return {}
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, version: str, query: str) -> Mapping[str, str]:  # noqa: ARG001
+    """Read a version of the file once: each step of a run asks for names."""
+    with connect(path, read_only=True) as connection:
+        return dict(connection.execute(query).fetchall())

@@ -84,6 +84,85 @@ def planned(run_id: str, table: str) -> dg.EventLogEntry:
     )
 
 
+def rows_of(path: Path, table: str) -> list[dict[str, object]]:
+    connection = sqlite3.connect(path)
+    connection.row_factory = sqlite3.Row
+    try:
+        rows = connection.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+    finally:
+        connection.close()
+    return [
+        {key: row[key] for key in row.keys() if key != "create_timestamp"}  # noqa: SIM118
+        for row in rows
+    ]
+
+
+@dg.multi_asset(
+    specs=[dg.AssetSpec("one"), dg.AssetSpec("two", deps=["one"])],
+    check_specs=[dg.AssetCheckSpec("holds", asset="one"), dg.AssetCheckSpec("fails", asset="two")],
+)
+def checked() -> Iterator[dg.MaterializeResult[object] | dg.AssetCheckResult]:
+    yield dg.MaterializeResult(asset_key="one", metadata={"rows": 3}, tags={"a": "tag"})
+    yield dg.MaterializeResult(asset_key="two", data_version=dg.DataVersion("7"))
+    yield dg.AssetCheckResult(check_name="holds", asset_key="one", passed=True)
+    yield dg.AssetCheckResult(check_name="fails", asset_key="two", passed=False)
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def parted(context) -> dg.MaterializeResult[object]:
+    context.log.info("A line of its own.")
+    return dg.MaterializeResult(metadata={"rows": 1})
+
+
+def check_of_parts() -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=parted, partitions_def=parted.partitions_def)
+    def holds_in_part() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    return holds_in_part
+
+
+@dg.asset
+def observing(context) -> None:
+    context.log_event(dg.AssetObservation("elsewhere", metadata={"seen": 1}))
+    raise ValueError("It fails.")
+
+
+@pytest.mark.filterwarnings("ignore:Specifying a partitions_def on an AssetCheckSpec")
+def test_what_is_stored_is_what_dagster_stores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each kind of event, twice: what is known of an asset and a check by then is brought up to date."""
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    with open_instance() as instance:
+        for _ in range(2):
+            dg.materialize([checked], instance=instance)
+            for part in ("a", "b"):
+                dg.materialize([parted, check_of_parts()], instance=instance, partition_key=part)
+            dg.materialize([observing], instance=instance, raise_on_error=False)
+        runs = sorted(instance.get_runs(), key=lambda run: run.run_id)
+        events = [each for run in runs for each in instance.all_logs(run.run_id)]
+    theirs = SqliteEventLogStorage(str(tmp_path / "theirs" / "history" / "runs"))
+    ours = HomeEvents(str(tmp_path / "ours"))
+    for storage in (theirs, ours):
+        for each in events:
+            storage.store_event(each)
+        storage.dispose()
+    kinds = {each.dagster_event_type for each in events}
+    assert {"ASSET_OBSERVATION", "ASSET_CHECK_EVALUATION", "PIPELINE_FAILURE", "STEP_OUTPUT"} <= {
+        each.value for each in kinds if each is not None
+    }
+    for table in ("event_logs", "asset_keys", "asset_event_tags", "asset_check_executions"):
+        for shard in ("index", *(run.run_id for run in runs)):
+            expected, found = (
+                rows_of(Path(storage.path_for_shard(shard)), table) for storage in (theirs, ours)
+            )
+            assert found == expected, (table, shard)
+        if table != "event_logs":
+            assert rows_of(Path(ours.path_for_shard("index")), table), table
+
+
 def test_events_that_belong_together_are_stored_together_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
