@@ -35,7 +35,7 @@ from ldt_pipeline.warehouse.changed import (
     take,
     within,
 )
-from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.connection import registered, rows_in_place, transaction
 from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.read import read_table, relation
 from ldt_pipeline.warehouse.versions import build_versions
@@ -73,7 +73,7 @@ def build_start_list(connection: duckdb.DuckDBPyConnection, questions: Questions
     if count != 0:
         source = _answers_source(connection, count)
         matched = matched_questions(connection, questions, source=source, whose=whose)
-        with ExitStack() as changes:
+        with rows_in_place(connection), ExitStack() as changes:
             for number, some in enumerate(slices(connection, count, _PARTICIPANTS)):
                 if number % _SLICES_A_COMMIT == 0:
                     changes.close()
