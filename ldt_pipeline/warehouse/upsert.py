@@ -42,14 +42,13 @@ def upsert(
             the columns `extract_id` and `record_number`.
         partitions: The partition of each extract.
     """
-    key = table.key[0]
     incoming = _newest_of_batch(table, frames[table.name], partitions)
     if incoming.is_empty():
         return
     with registered(connection, "incoming", incoming):
         is_merge = incoming.height < frames[table.name].height or _meets_stored(connection, table)
         if is_merge:
-            _merge(connection, table, key, frames)
+            _merge(connection, table, frames)
         else:
             _append(connection, table, frames)
     if is_versioned(table):
@@ -86,11 +85,10 @@ def _append(
 
 
 def _merge(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    key: str,
-    frames: Mapping[str, pl.DataFrame],
+    connection: duckdb.DuckDBPyConnection, table: Table, frames: Mapping[str, pl.DataFrame]
 ) -> None:
+    """Bring in records of which some may be stored already, or come in several versions."""
+    key = table.key[0]
     target = f"tidy.{table.name}"
     incoming = _version(table, "incoming")
     stored = _version(table, "stored")
@@ -122,20 +120,19 @@ def _merge(
         WHERE stored."{key}" = newer.id AND ({same} OR NOT newer.wins)
         """
     )
-    connection.execute(f"DELETE FROM newer WHERE {same.replace('newer.', '')} OR NOT wins")
+    connection.execute(f"DELETE FROM newer WHERE {same} OR NOT newer.wins")
     if is_versioned(table):
         keep_stored(connection)
     connection.execute(
         f'DELETE FROM {target} AS stored USING newer WHERE stored."{key}" = newer.id'
     )
-    names = _quoted([*stored_columns(table), *LINEAGE_COLUMNS])
-    values = names.replace('"_seen_at"', "newer.seen_at AS _seen_at").replace(
-        '"_extract_id"', "incoming._extract_id"
+    names = [*stored_columns(table), *LINEAGE_COLUMNS]
+    values = ", ".join(
+        "newer.seen_at" if name == "_seen_at" else f'incoming."{name}"' for name in names
     )
-    values = values.replace('"_record_number"', "incoming._record_number")
     connection.execute(
         f"""
-        INSERT INTO {target} ({names})
+        INSERT INTO {target} ({_quoted(names)})
         SELECT {values} FROM incoming JOIN newer ON newer.id = incoming."{key}"
         """
     )

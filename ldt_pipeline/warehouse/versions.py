@@ -87,13 +87,12 @@ def build_versions(
             coalesce(timeline.version, 1),
             coalesce(timeline.valid_from, least(listed.registered_at, listed.updated_at),
                 first_seen_at)
-        FROM marts.start_list AS listed
+        FROM (SELECT * FROM marts.start_list WHERE {whose}) AS listed
         JOIN tidy.participants AS stored USING (participant_id)
         JOIN ops.sightings
             ON sightings.id = stored.participant_id AND record_hash = stored._record_hash
         LEFT JOIN timeline
             ON timeline.participant_id = listed.participant_id AND timeline.is_newest
-        WHERE {whose.replace("participant_id", "listed.participant_id")}
         """
     )
     for others in _others(connection, questions, whose):
