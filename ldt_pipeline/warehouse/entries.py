@@ -38,6 +38,7 @@ from ldt_pipeline.warehouse.changed import (
 from ldt_pipeline.warehouse.connection import registered, rows_in_place, transaction
 from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.read import read_table, relation
+from ldt_pipeline.warehouse.schema import listed
 from ldt_pipeline.warehouse.versions import build_versions
 
 _PARTICIPANTS = "participants"
@@ -150,7 +151,7 @@ def _note_changed_participants(
     was first seen, from which group and partner each of them is of, from the questions file, and from
     our code.
     """
-    claim = ", ".join(f'"{name}"' for name in CLAIM)
+    claim = listed(CLAIM)
     stated = connection.sql(
         f"SELECT {claim} FROM tidy.participants UNION SELECT {claim} FROM ops.past_versions"
     ).pl()
@@ -219,7 +220,7 @@ def _remove(connection: duckdb.DuckDBPyConnection, name: str, whose: str) -> Non
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> None:
-    names = ", ".join(f'"{column}"' for column in table(name).schema)
+    names = listed(table(name).schema)
     with registered(connection, "mart_rows", rows):
         connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")
 

@@ -22,7 +22,7 @@ from ldt_pipeline.warehouse.building import building
 from ldt_pipeline.warehouse.changed import PUBLISHED, done, take, within
 from ldt_pipeline.warehouse.connection import transaction
 from ldt_pipeline.warehouse.read import relation
-from ldt_pipeline.warehouse.schema import quoted
+from ldt_pipeline.warehouse.schema import literal
 from ldt_pipeline.warehouse.swap import identity, write_ahead_log
 
 _WHOLE_EVERY = dt.timedelta(days=1)
@@ -76,7 +76,7 @@ def _is_much_or_forgotten(connection: duckdb.DuckDBPyConnection, path: Path) -> 
     Or nobody can tell, as somebody has it open for writing or it is damaged.
     """
     try:
-        connection.execute(f"ATTACH {quoted(str(path))} AS last (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(str(path))} AS last (READ_ONLY)")
         try:
             return any(_has_forgotten(connection, entity) for entity in _BY_ENTRY)
         finally:

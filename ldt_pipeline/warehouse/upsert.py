@@ -13,7 +13,7 @@ the order of the incoming rows; `MERGE INTO` and `UPDATE … FROM` of all column
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import duckdb
 import polars as pl
@@ -21,7 +21,7 @@ import polars as pl
 from ldt_pipeline.tables import Table
 from ldt_pipeline.warehouse.connection import registered
 from ldt_pipeline.warehouse.history import is_versioned, keep_older, keep_stored, note_sightings
-from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, children, stored_columns
+from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, children, listed, stored_columns
 
 _VERSION = ("updated_at", "_extracted_at", "_extract_id", "_record_number")
 _REDACTED = "gdpr_redacted"
@@ -74,10 +74,10 @@ def _append(
     connection: duckdb.DuckDBPyConnection, table: Table, frames: Mapping[str, pl.DataFrame]
 ) -> None:
     """Bring in records that are all new, each once: half the work of a merge, on a first load."""
-    names = _quoted([*stored_columns(table), *LINEAGE_COLUMNS])
+    names = listed([*stored_columns(table), *LINEAGE_COLUMNS])
     connection.execute(f"INSERT INTO tidy.{table.name} ({names}) SELECT {names} FROM incoming")
     for child in children(table):
-        names = _quoted(child.schema)
+        names = listed(child.schema)
         with registered(connection, "incoming_children", frames[child.name]):
             connection.execute(
                 f"INSERT INTO tidy.{child.name} ({names}) SELECT {names} FROM incoming_children"
@@ -132,7 +132,7 @@ def _merge(
     )
     connection.execute(
         f"""
-        INSERT INTO {target} ({_quoted(names)})
+        INSERT INTO {target} ({listed(names)})
         SELECT {values} FROM incoming JOIN newer ON newer.id = incoming."{key}"
         """
     )
@@ -145,7 +145,7 @@ def _replace_children(
     connection: duckdb.DuckDBPyConnection, child: Table, frame: pl.DataFrame
 ) -> None:
     key = child.key[0]
-    names = _quoted(child.schema)
+    names = listed(child.schema)
     connection.execute(
         f'DELETE FROM tidy.{child.name} AS stored USING newer WHERE stored."{key}" = newer.id'
     )
@@ -199,7 +199,3 @@ def _version(table: Table, alias: str) -> str:
     if _REDACTED in table.schema:
         parts.insert(0, f"coalesce({alias}.{_REDACTED}, FALSE)")
     return f"row({', '.join(parts)})"
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
