@@ -19,8 +19,8 @@ import polars as pl
 
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.tables import VIEWS, table
-from ldt_pipeline.warehouse.read import START_ORDER
 from ldt_pipeline.warehouse.schema import literal
+from ldt_pipeline.warehouse.starts import START_ORDER
 
 _DATABASE = "ldt"
 

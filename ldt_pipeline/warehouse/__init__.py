@@ -7,7 +7,7 @@ From the inside out:
 - loading: `load.py` brings extracts in, `upsert.py` decides which version wins, `history.py` keeps the
   others, `allocation_days.py` each day of a group, `unclean.py` notes what had to be erased;
 - reading: `read.py` gives rows with `deleted_at`, `answers.py` and `entry_groups.py` what DuckDB has
-  matched and counted;
+  matched and counted, `starts.py` is for readers of the published file;
 - marts: `marts.py` keeps all of them, `entries.py` and `versions.py` those with a row for each entry,
   `changed.py` tells whose rows those are, and `books.py` makes our own books into tables;
 - publishing: `checks.py` says whether it may be, with what `outcomes.py` remembers; `publish.py` makes the

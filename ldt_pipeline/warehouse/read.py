@@ -21,13 +21,6 @@ from ldt_pipeline.warehouse.schema import has_record, listed
 
 _SNAPSHOT_FEED_OF = {feed.entity: feed.name for feed in SNAPSHOT_FEEDS}
 
-START_ORDER = """
-    race_start_at DESC NULLS LAST, wave NULLS LAST, regexp_extract(bib_number, '^[^0-9]*') NULLS LAST,
-    try_cast(regexp_extract(bib_number, '[0-9]+') AS HUGEINT) NULLS LAST, bib_number NULLS LAST,
-    last_name NULLS LAST, first_name NULLS LAST, participant_id
-"""
-"""By wave, then as bibs are pinned: letters in front, then the number, so that 9 comes before 10."""
-
 
 def relation(source: Table, columns: Sequence[str] | None = None) -> str:
     """Write the SELECT that gives a table of the registry, or some of its columns, in order."""
@@ -92,12 +85,6 @@ def live_counts_by(connection: duckdb.DuckDBPyConnection, name: str, column: str
         """
     ).fetchall()
     return dict(rows)
-
-
-def list_of_starts(connection: duckdb.DuckDBPyConnection) -> str:
-    """Give the published table that tells of starts: without personal data it has another name."""
-    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    return "start_list" if ("start_list",) in tables else "start_list_anonymous"
 
 
 def hashes(
