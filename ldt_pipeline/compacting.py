@@ -8,7 +8,8 @@ table with the lineage of each row. Only then do the old extracts go.
 
 Superseded versions of records stay unless they are dropped on purpose: the tables don't need them,
 but the history of participants is made from them (`participant_versions`, `start_list_changes`): where
-they are dropped, it goes from the warehouse too, and is what a rebuild would make of what is left. Snapshots and tombstones are never dropped.
+they are dropped, it goes from the warehouse too, and is what a rebuild would make of what is left.
+Snapshots and tombstones are never dropped.
 """
 
 from __future__ import annotations

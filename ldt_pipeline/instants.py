@@ -13,8 +13,10 @@ from functools import lru_cache
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MILLISECOND = dt.timedelta(milliseconds=1)
 
-_NUMBER = re.compile(r"[+-]?\d{9,}(?:\.\d+)?", re.ASCII)
-_MILLISECONDS_FROM = 100_000_000_000
+EPOCH_NUMBER = re.compile(r"[+-]?\d{9,}(?:\.\d+)?", re.ASCII)
+"""Seconds or milliseconds since 1970, as text: eight digits would be a date."""
+
+MILLISECONDS_FROM = 100_000_000_000
 """Numbers from here on are milliseconds (1973); as seconds this would be the year 5138."""
 
 
@@ -33,10 +35,10 @@ def parse_instant(value: object) -> dt.datetime | None:
             return dt.datetime.fromisoformat(value)
         if isinstance(value, bool):
             return None
-        if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        if isinstance(value, str) and EPOCH_NUMBER.fullmatch(value.strip()):
             value = float(value)
         if isinstance(value, int | float):
-            milliseconds = value if abs(value) >= _MILLISECONDS_FROM else value * 1_000
+            milliseconds = value if abs(value) >= MILLISECONDS_FROM else value * 1_000
             return EPOCH + dt.timedelta(milliseconds=milliseconds)
         if isinstance(value, str):
             moment = dt.datetime.fromisoformat(value.strip())

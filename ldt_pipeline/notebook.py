@@ -19,8 +19,8 @@ import polars as pl
 
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.tables import VIEWS, table
-from ldt_pipeline.warehouse.read import START_ORDER
-from ldt_pipeline.warehouse.schema import quoted
+from ldt_pipeline.warehouse.schema import literal
+from ldt_pipeline.warehouse.starts import START_ORDER
 
 _DATABASE = "ldt"
 
@@ -55,8 +55,8 @@ def connect(path: str | Path | None = None) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute("SET TimeZone = 'UTC'")
         # Else what finds no room in memory goes to the notebook's folder, where no erasure looks.
-        connection.execute(f"SET temp_directory = {quoted(f'{file}.tmp')}")
-        connection.execute(f"ATTACH {quoted(str(file))} AS {_DATABASE} (READ_ONLY)")
+        connection.execute(f"SET temp_directory = {literal(f'{file}.tmp')}")
+        connection.execute(f"ATTACH {literal(str(file))} AS {_DATABASE} (READ_ONLY)")
         connection.execute(f"USE {_DATABASE}")
     except BaseException:
         connection.close()

@@ -307,6 +307,19 @@ def test_what_arrives_meanwhile_is_left_as_it_is(
     assert "late" in repr(account.contents()["participants"])
 
 
+def test_a_warehouse_of_a_backup_reads_the_parts_that_it_lacks_alone(tmp_path: Path) -> None:
+    """What isn't known by its record, such as how often a key was met, would count twice."""
+    odd = Extract("participants", "2025-01", ('{"id":"c","news":1}', "17"))
+    account = Account(tmp_path, [odd])
+    backup = shutil.copy(account.settings.warehouse_path, tmp_path / "backup")
+    write(account.store, [Extract("participants", "2025-01", (ENTRY % ("d", 1, "d"),))])
+    account.load()
+    assert account.compact().extracts_after == 1
+    shutil.copy(backup, account.settings.warehouse_path)
+    account.load()
+    assert account.contents() == account.rebuilt(tmp_path / "r.duckdb")
+
+
 def test_what_was_compacted_since_it_was_listed_is_not_damaged(tmp_path: Path) -> None:
     account = simple(tmp_path)
     listed = account.store.manifests("participants")

@@ -19,7 +19,7 @@ from ldt_pipeline.race_calendar import RACE_WEEK
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.freshness import freshness_of_events
 from ldt_pipeline.warehouse.connection import connect
-from ldt_pipeline.warehouse.read import list_of_starts
+from ldt_pipeline.warehouse.starts import list_of_starts
 
 _KEY_STEPS = (14, 7, 3, 1)
 """Days before a key's end at which whoever was told is told again."""

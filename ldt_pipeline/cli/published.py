@@ -19,7 +19,7 @@ from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.text import clean, counted, one_line
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import connect
-from ldt_pipeline.warehouse.read import START_ORDER
+from ldt_pipeline.warehouse.starts import START_ORDER
 
 _SHOWN_MOST = 20
 

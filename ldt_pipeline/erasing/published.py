@@ -21,7 +21,7 @@ import polars as pl
 
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.warehouse.connection import connect, registered
-from ldt_pipeline.warehouse.schema import quoted
+from ldt_pipeline.warehouse.schema import literal
 from ldt_pipeline.warehouse.swap import put_in_place, remove_database, write_ahead_log
 
 _logger = logging.getLogger(__name__)
@@ -91,9 +91,9 @@ def _make_without(path: Path, building: Path, ids: Mapping[str, set[str]], befor
     remove_database(building)
     with connect(Path(":memory:")) as connection:
         # Else what finds no room in memory goes to the folder that the process was started in.
-        connection.execute(f"SET temp_directory = {quoted(f'{building}.tmp')}")
-        connection.execute(f"ATTACH {quoted(str(path))} AS old (READ_ONLY)")
-        connection.execute(f"ATTACH {quoted(str(building))} AS new")
+        connection.execute(f"SET temp_directory = {literal(f'{building}.tmp')}")
+        connection.execute(f"ATTACH {literal(str(path))} AS old (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(str(building))} AS new")
         connection.execute("COPY FROM DATABASE old TO new (SCHEMA)")
         changed = _copy(connection, ids, before)
         connection.execute("DETACH new")

@@ -27,7 +27,7 @@ from ldt_pipeline.exporting.presets import Preset
 from ldt_pipeline.exporting.writing import rendered
 from ldt_pipeline.raw.files import durable_file, flush, write_durably
 from ldt_pipeline.tables import table
-from ldt_pipeline.warehouse.read import START_ORDER
+from ldt_pipeline.warehouse.starts import START_ORDER
 
 
 class NothingSentError(Exception):

@@ -23,7 +23,7 @@ from ldt_pipeline.exporting.writing import suffix
 from ldt_pipeline.race_calendar import AFTER_START, RACE_WEEK, phase
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.connection import connect
-from ldt_pipeline.warehouse.read import list_of_starts
+from ldt_pipeline.warehouse.starts import list_of_starts
 
 MADE_BY = "schedule"
 """Who made these, in the ledger: what `ldt start-list` sent is no concern of theirs, nor the reverse."""

@@ -1,7 +1,7 @@
 """Records of a list, each written into the extract of the month of its last change.
 
 What belongs here: which partition a record goes to. What doesn't: the files (`raw/`), and which
-records are stored (`changes.py`).
+records are stored (`reader.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cutting windows into pieces that are walked side by side.
 
 What belongs here: how many pieces, and where their bounds lie. What doesn't: walking them
-(`changes.py`), and why a piece is proved by itself (`api/windows.py`).
+(`reader.py`), and why a piece is proved by itself (`api/windows.py`).
 
 Nobody tells how a list's records lie in time, and each question costs as long as a page. So a list
 is cut as if they lay evenly, and walked at once: the first page of a piece tells how many it holds.

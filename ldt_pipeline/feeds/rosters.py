@@ -1,8 +1,8 @@
 """Finding what has gone: rosters by race and event, and asking for each missing record by id.
 
 The API has no deletion feed. A record that a complete roster lacks is only suspected: it may have
-moved to another race. It counts as deleted when the API answers 404 for its id, and a tombstone
-goes into the raw store, so that a rebuild knows of it.
+moved to another race. It counts as deleted when the API answers 404 for its id, or with a record of
+another id, and a tombstone goes into the raw store, so that a rebuild knows of it.
 """
 
 from __future__ import annotations
@@ -115,10 +115,11 @@ def confirm_missing(client: Client, feed: ChangeFeed, ids: Collection[str]) -> C
     confirmed = Confirmed()
     with ThreadPoolExecutor(max_workers=client.max_in_flight) as threads:
         for record_id, record in zip(ids, threads.map(ask, ids), strict=True):
-            if record is None:
-                confirmed.deleted.append(record_id)
-            else:
+            if record is not None:
                 confirmed.found.append(record)
+            # An API that takes ids in any case finds a record under its former spelling, too.
+            if record is None or record.id not in (None, record_id):
+                confirmed.deleted.append(record_id)
     return confirmed
 
 

@@ -1,7 +1,7 @@
 """Reading a spike in pieces: many records that changed at one instant, as after a ballot's result.
 
 What belongs here: cutting a window by when its records were made, and whether the pieces were all
-of it. What doesn't: cutting by when they changed (`pieces.py`), and walking (`changes.py`).
+of it. What doesn't: cutting by when they changed (`pieces.py`), and walking (`reader.py`).
 
 Nothing says that every record tells when it was made, nor that it stays where it is while pieces of
 a spike are read. So they are counted: together they must hold as many different records as the

@@ -17,7 +17,7 @@ from ldt_pipeline.marts.calendar import descriptions, events, races
 from ldt_pipeline.marts.issues import data_issues
 from ldt_pipeline.marts.starter_issues import STARTER_COLUMNS
 from ldt_pipeline.marts.starters import start_list
-from ldt_pipeline.marts.versions import compared_columns, differences, start_list_changes
+from ldt_pipeline.marts.versions import compared_columns, start_list_changes
 
 __all__ = [
     "STARTER_COLUMNS",
@@ -25,7 +25,6 @@ __all__ = [
     "compared_columns",
     "data_issues",
     "descriptions",
-    "differences",
     "events",
     "partner_allocations",
     "races",

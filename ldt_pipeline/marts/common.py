@@ -22,11 +22,6 @@ def live(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("deleted_at").is_null())
 
 
-def deleted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give the rows that the API has dropped."""
-    return frame.filter(pl.col("deleted_at").is_not_null())
-
-
 def trimmed(name: str) -> pl.Expr:
     """Give a text column without the white space around it, with null in place of blank text.
 
@@ -42,11 +37,11 @@ def one_per_key(frame: pl.DataFrame, key: str) -> pl.DataFrame:
     The tidy tables promise unique keys. A start list that lists somebody twice because that
     promise was broken elsewhere would be the worst way to find out.
     """
-    ordered = frame.filter(pl.col(key).is_not_null())
-    if ordered.get_column(key).is_unique().all():
-        return ordered
+    keyed = frame.filter(pl.col(key).is_not_null())
+    if keyed.get_column(key).is_unique().all():
+        return keyed
     others = sorted(name for name in frame.columns if name not in {key, "deleted_at"})
-    return ordered.sort(
+    return keyed.sort(
         key, pl.col("deleted_at").is_not_null(), "deleted_at", *others, nulls_last=True
     ).unique(subset=key, keep="first", maintain_order=True)
 

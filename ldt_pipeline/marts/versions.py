@@ -132,53 +132,13 @@ def start_list_changes(participant_versions: pl.DataFrame) -> pl.DataFrame:
     return table("start_list_changes").conform(changes)
 
 
-def differences(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Give what differs between two start lists of any two instants.
-
-    Args:
-        before: Rows as in `start_list`, at most one per participant.
-        after: The same.
-
-    Returns:
-        `participant_id`, `change`, `before`, `after`, by participant and kind.
-    """
-    sides = [
-        frame.select(
-            "participant_id",
-            *(_blank_is_null(value).alias(f"{side}_{kind}") for kind, value in _KINDS.items()),
-            pl.lit(value=True).alias(f"is_{side}"),
-        )
-        for side, frame in (("old", before), ("new", after))
-    ]
-    joined = sides[0].join(sides[1], on="participant_id", how="full", coalesce=True, validate="1:1")
-    none = pl.lit(None, pl.String)
-    is_old, is_new = pl.col("is_old").is_not_null(), pl.col("is_new").is_not_null()
-    columns = ("participant_id",)
-    parts = [
-        joined.filter(~is_old).select(*_row("added", none, pl.col("new_race"), columns)),
-        joined.filter(~is_new).select(*_row("withdrawn", pl.col("old_race"), none, columns)),
-        *(
-            joined.filter(
-                is_old & is_new & pl.col(f"new_{kind}").ne_missing(pl.col(f"old_{kind}"))
-            ).select(*_row(kind, pl.col(f"old_{kind}"), pl.col(f"new_{kind}"), columns))
-            for kind in _KINDS
-        ),
-    ]
-    return pl.concat(parts).sort("participant_id", "change")
-
-
 def _blank_is_null(value: pl.Expr) -> pl.Expr:
     return pl.when(value != "").then(value)
 
 
-def _row(
-    change: str,
-    before: pl.Expr,
-    after: pl.Expr,
-    columns: tuple[str, ...] = ("participant_id", "event_id", "race_id"),
-) -> list[pl.Expr]:
+def _row(change: str, before: pl.Expr, after: pl.Expr) -> list[pl.Expr]:
     return [
-        *(pl.col(name) for name in columns),
+        *(pl.col(name) for name in ("participant_id", "event_id", "race_id")),
         pl.lit(change).alias("change"),
         before.alias("before"),
         after.alias("after"),

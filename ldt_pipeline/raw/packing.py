@@ -1,7 +1,7 @@
 """Many extracts of a partition in one file, which takes their place in one step.
 
 What belongs here: writing the file, and the order in which it replaces the others. What doesn't:
-which lines stay, and the proof that nothing is lost (`compacting/`).
+which lines stay, and the proof that nothing is lost (`compacting.py`).
 
 A compacted extract names its parts: the extracts that its records were in, in order, with when
 they were read. So each version is still known by what it was known by. Its own id begins with

@@ -28,7 +28,7 @@ from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.files import write_durably
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.connection import connect
-from ldt_pipeline.warehouse.read import list_of_starts
+from ldt_pipeline.warehouse.starts import list_of_starts
 
 _NOTE = msgspec.json.Decoder(dict[str, str])
 _FAR = dt.datetime.max.replace(tzinfo=dt.UTC)

@@ -72,8 +72,9 @@ ALLOCATION_PACE = View(
     SELECT allocations.*, coalesce(claims, 0) AS claims_last_7_days,
         CASE
             WHEN remaining_capacity = 0 THEN today
-            WHEN remaining_capacity * 7 / claims < 36500
-                THEN today + ceil(remaining_capacity * 7 / claims)::INTEGER
+            -- Seven times what some write for "no limit" is no whole number of DuckDB's any more.
+            WHEN remaining_capacity::DOUBLE * 7 / claims < 36500
+                THEN today + ceil(remaining_capacity::DOUBLE * 7 / claims)::INTEGER
         END AS projected_full_on,
         date_diff('day', today, race_on) AS days_to_race
     FROM {schema}.partner_allocations AS allocations CROSS JOIN today

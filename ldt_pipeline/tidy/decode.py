@@ -139,7 +139,7 @@ class Reader:
         self._learned: _Learned = frozenset()
 
     def read(self, records: Sequence[bytes | None], rows: Sequence[int]) -> Decoded:
-        """Read a few hundred records; `rows` says where they stand in the raw frame."""
+        """Read a block of records; `rows` says where they stand in the raw frame."""
         layout = first_layout = layout_for(self._shape, self._learned)
         decode = layout.decoder.decode
         structs: list[Any] = []

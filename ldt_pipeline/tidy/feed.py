@@ -1,7 +1,7 @@
 """From a raw frame to a `Tidied`, whatever the feed.
 
-What belongs here: walking through the frame a few hundred records at a time (so that memory holds
-Python objects of those only), ids and rejections, lineage. What doesn't: the columns of a feed
+What belongs here: walking through the frame some dozens of records at a time (so that memory holds
+Python objects of a few hundred only), ids and rejections, lineage. What doesn't: the columns of a feed
 (`entries.py`, `partners.py`, `reserved_entries.py`).
 """
 

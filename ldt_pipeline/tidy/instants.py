@@ -13,18 +13,15 @@ from typing import Any, Final
 
 import polars as pl
 
+from ldt_pipeline.instants import EPOCH, EPOCH_NUMBER, MILLISECONDS_FROM
 from ldt_pipeline.tables.types import UTC_TIMESTAMP
 from ldt_pipeline.tidy.coerce import Lost, is_blank
 from ldt_pipeline.tidy.json_columns import JsonColumn
 from ldt_pipeline.tidy.json_values import JsonFloat
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 """What Python's datetime holds; DuckDB holds more, but then nobody could fetch the row."""
-
-_MILLISECONDS_FROM: Final = 100_000_000_000
-"""Numbers from here on are milliseconds (1973); as seconds this would be the year 5138."""
 
 _USUAL_FORMATS: Final = (
     # What the API's samples have: polars reads it five times as fast as the next one.
@@ -45,7 +42,6 @@ _ISO = re.compile(
     r" ?(Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII | re.IGNORECASE,
 )
-_NUMBER = re.compile(r"[+-]?\d{9,}(?:\.\d+)?", re.ASCII)
 
 
 def read_instants(column: JsonColumn, lost: Lost) -> pl.Series:
@@ -87,7 +83,7 @@ def read_instant(value: Any) -> datetime | None:
             text = value.strip()
             if match := _ISO.fullmatch(text):
                 return _from_iso(match)
-            return _from_number(text) if _NUMBER.fullmatch(text) else None
+            return _from_number(text) if EPOCH_NUMBER.fullmatch(text) else None
         if isinstance(value, bool):
             return None
         if isinstance(value, int | float):
@@ -146,7 +142,7 @@ def _offset(zone: str) -> timedelta:
 
 def _from_number(token: str) -> datetime:
     number = Decimal(token)
-    in_milliseconds = abs(number) >= _MILLISECONDS_FROM
-    if number.adjusted() > len(str(_MILLISECONDS_FROM)) + 4:
+    in_milliseconds = abs(number) >= MILLISECONDS_FROM
+    if number.adjusted() > len(str(MILLISECONDS_FROM)) + 4:
         raise OverflowError  # before multiplying by a thousand-digit number
-    return _EPOCH + timedelta(microseconds=int(number * (1_000 if in_milliseconds else 1_000_000)))
+    return EPOCH + timedelta(microseconds=int(number * (1_000 if in_milliseconds else 1_000_000)))

@@ -5,7 +5,7 @@ them too, and reading them as typed series. What doesn't: reading values (`coerc
 `instants.py`), what a column is made from (the modules named after feeds), and list columns
 (`lists.py`).
 
-Objects are added a few hundred at a time, while the processor's cache still holds them: taking one
+Objects are added a block of records at a time, while the processor's cache still holds them: taking one
 key after the other from thousands of objects is seven times as slow.
 """
 

@@ -7,6 +7,7 @@ doesn't: where the values come from (`items.py`), and reading them as a type (`c
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +41,9 @@ class JsonColumn:
 
     def has(self, row: int) -> bool:
         """Say whether the row has a value."""
-        return self.texts[row] is not None or row in self.at
+        # It is asked of each value that can't be read, which may be all of them.
+        place = bisect_left(self.at, row)
+        return self.at[place : place + 1] == [row] or self.texts[row] is not None
 
 
 class ColumnBuilder:

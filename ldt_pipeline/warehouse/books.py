@@ -104,7 +104,8 @@ def tombstones_of(
 ) -> dict[dt.datetime, list[str]]:
     """Give the ids that an extract of deletions held, by when they went; none if it isn't loaded.
 
-    It may be one that several were compacted into. Several extracts of one instant can't be told apart: then it is the ids of all of them.
+    It may be one that several were compacted into. Several extracts of one instant can't be told
+    apart: then it is the ids of all of them.
     """
     rows = connection.execute(
         """

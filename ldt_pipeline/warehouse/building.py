@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from ldt_pipeline.warehouse.schema import quoted
+from ldt_pipeline.warehouse.schema import literal
 
 _ROW_GROUP_SIZE = 61_440
 """Half of DuckDB's own: copying our widest tables takes half the time then, as what is compressed
@@ -25,7 +25,7 @@ def building(connection: duckdb.DuckDBPyConnection, path: Path) -> Generator[Non
     # Also for a file that has this layout: where rows were deleted, DuckDB otherwise joins groups to
     # ones of its own size, which writes every table anew for a handful of people.
     connection.execute(
-        f"ATTACH {quoted(str(path))} AS published (ROW_GROUP_SIZE {_ROW_GROUP_SIZE})"
+        f"ATTACH {literal(str(path))} AS published (ROW_GROUP_SIZE {_ROW_GROUP_SIZE})"
     )
     try:
         yield

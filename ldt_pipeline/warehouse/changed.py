@@ -143,7 +143,10 @@ def is_one_slice(count: int | None) -> bool:
 def slices(
     connection: duckdb.DuckDBPyConnection, count: int | None, entity: str
 ) -> Iterator[Slice]:
-    """Give all entries that `take` gave, so many at a time as memory holds rows of at ease."""
+    """Give all entries that `take` gave, so many at a time as memory holds rows of at ease.
+
+    Whoever commits in between and reads answers keeps them in their place (`rows_in_place`).
+    """
     key = table(entity).key[0]
     (answers,) = children(table(entity))
     connection.execute(

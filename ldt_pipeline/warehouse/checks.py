@@ -21,6 +21,7 @@ from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.tables import TABLES, Table
 from ldt_pipeline.warehouse.outcomes import API_TOTALS, noted_outcomes
 from ldt_pipeline.warehouse.read import relation
+from ldt_pipeline.warehouse.schema import listed
 
 _LISTS_READ_WITHIN = dt.timedelta(minutes=10)
 """So long may reading the lists of a new event take before that is trouble."""
@@ -155,7 +156,7 @@ def require_nothing_to_read_again(store: RawStore) -> None:
 
 
 def _unique_key(table: Table) -> Check:
-    key = ", ".join(f'"{name}"' for name in table.key)
+    key = listed(table.key)
     nulls = " OR ".join(f'"{name}" IS NULL' for name in table.key)
     rows = f"{table.layer.value}.{table.name}"
     return Check(

@@ -181,6 +181,17 @@ def others(connection: duckdb.DuckDBPyConnection) -> Another:
 
 
 @contextmanager
+def rows_in_place(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """Keep rows where they lie (`rowid`), within the block, whatever is committed in it.
+
+    A checkpoint puts rows into the place of deleted ones, but not while somebody may still read those.
+    """
+    with others(connection)() as reader, transaction(reader):
+        reader.execute("SELECT 1 FROM ops.about")  # a transaction begins where it reads first
+        yield
+
+
+@contextmanager
 def registered(
     connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame
 ) -> Generator[None]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from ldt_pipeline.warehouse.schema import quoted
+from ldt_pipeline.warehouse.schema import literal
 
 _NAME = "warehouse"
 
@@ -83,7 +83,7 @@ def _begin(path: Path) -> _Engine:
         engine = _engine_of(path)
         if engine.users == 0:
             try:
-                engine.base.execute(f"ATTACH {quoted(str(path))} AS {_NAME}")
+                engine.base.execute(f"ATTACH {literal(str(path))} AS {_NAME}")
             except BaseException:
                 _stop(engine)
                 raise

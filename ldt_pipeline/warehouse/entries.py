@@ -35,9 +35,10 @@ from ldt_pipeline.warehouse.changed import (
     take,
     within,
 )
-from ldt_pipeline.warehouse.connection import registered, transaction
+from ldt_pipeline.warehouse.connection import registered, rows_in_place, transaction
 from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.read import read_table, relation
+from ldt_pipeline.warehouse.schema import listed
 from ldt_pipeline.warehouse.versions import build_versions
 
 _PARTICIPANTS = "participants"
@@ -73,7 +74,7 @@ def build_start_list(connection: duckdb.DuckDBPyConnection, questions: Questions
     if count != 0:
         source = _answers_source(connection, count)
         matched = matched_questions(connection, questions, source=source, whose=whose)
-        with ExitStack() as changes:
+        with rows_in_place(connection), ExitStack() as changes:
             for number, some in enumerate(slices(connection, count, _PARTICIPANTS)):
                 if number % _SLICES_A_COMMIT == 0:
                     changes.close()
@@ -150,7 +151,7 @@ def _note_changed_participants(
     was first seen, from which group and partner each of them is of, from the questions file, and from
     our code.
     """
-    claim = ", ".join(f'"{name}"' for name in CLAIM)
+    claim = listed(CLAIM)
     stated = connection.sql(
         f"SELECT {claim} FROM tidy.participants UNION SELECT {claim} FROM ops.past_versions"
     ).pl()
@@ -219,7 +220,7 @@ def _remove(connection: duckdb.DuckDBPyConnection, name: str, whose: str) -> Non
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> None:
-    names = ", ".join(f'"{column}"' for column in table(name).schema)
+    names = listed(table(name).schema)
     with registered(connection, "mart_rows", rows):
         connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")
 

@@ -16,6 +16,7 @@ from ldt_pipeline.marts.applying import FUNNEL_COLUMNS
 from ldt_pipeline.marts.attribution import GROUP_CLAIM
 from ldt_pipeline.marts.calendar import DESCRIPTION
 from ldt_pipeline.marts.common import WHITE_SPACE
+from ldt_pipeline.warehouse.schema import listed
 
 # An entry that doesn't say when it changed is older than all that do.
 _NEWEST = "max({{'updated_at': coalesce(updated_at, {otherwise}), 'entry_id': {key}}}) AS newest"
@@ -122,7 +123,7 @@ def _grouped(
     newest: str | None = None,
 ) -> pl.DataFrame:
     """Count rows by some columns, `given` among them, with other measures of each group."""
-    keys = ", ".join(f'"{name}"' for name in by)
+    keys = listed(by)
     grouped = f"""
         SELECT {keys}, count(*) AS entries, {measures} {"" if newest is None else f", {newest}"}
         FROM (SELECT *, {given} FROM ({source})) GROUP BY {keys}"""

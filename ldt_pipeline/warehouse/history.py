@@ -16,7 +16,7 @@ import polars as pl
 
 from ldt_pipeline.tables import Table, table
 from ldt_pipeline.warehouse.connection import registered
-from ldt_pipeline.warehouse.schema import PAST_COLUMNS, VERSIONED
+from ldt_pipeline.warehouse.schema import PAST_COLUMNS, VERSIONED, listed
 
 _ANSWERS = (
     "list({'position': answers.position, 'question_id': answers.question_id, "
@@ -61,8 +61,8 @@ def keep_stored(connection: duckdb.DuckDBPyConnection) -> None:
     key = table(VERSIONED).key[0]
     connection.execute(
         f"""
-        INSERT INTO ops.past_versions ({_names()}, record_hash, answers)
-        SELECT {_names("stored.")}, stored._record_hash, answers.answers
+        INSERT INTO ops.past_versions ({listed(PAST_COLUMNS)}, record_hash, answers)
+        SELECT {listed(PAST_COLUMNS, "stored")}, stored._record_hash, answers.answers
         FROM tidy.{VERSIONED} AS stored
         SEMI JOIN newer ON newer.id = stored."{key}"
         LEFT JOIN (
@@ -111,8 +111,8 @@ def _insert_lost(connection: duckdb.DuckDBPyConnection, answers: pl.DataFrame) -
     with registered(connection, "batch_answers", answers):
         connection.execute(
             f"""
-            INSERT INTO ops.past_versions ({_names()}, record_hash, answers)
-            SELECT {_names("batch.")}, batch.record_hash, answers.answers
+            INSERT INTO ops.past_versions ({listed(PAST_COLUMNS)}, record_hash, answers)
+            SELECT {listed(PAST_COLUMNS, "batch")}, batch.record_hash, answers.answers
             FROM batch_versions AS batch
             JOIN lost ON lost.id = batch."{key}" AND lost.record_hash = batch.record_hash
             LEFT JOIN (
@@ -124,7 +124,3 @@ def _insert_lost(connection: duckdb.DuckDBPyConnection, answers: pl.DataFrame) -
                 AND answers.record_number = lost.record_number
             """
         )
-
-
-def _names(prefix: str = "") -> str:
-    return ", ".join(f'{prefix}"{name}"' for name in PAST_COLUMNS)

@@ -6,7 +6,7 @@ with the rows. What doesn't: what a record means (`tidy/`) and which version win
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -105,21 +105,25 @@ def _load(
     if not loaded_ids(connection):
         load_erasures(connection, store)  # there are no rows yet that they would be late for
     book = Book.read(store)
-    chunks = list(_chunks(_not_adopted(connection, pending(connection, store))))
-    batches = _one_ahead(batch for chunk in chunks for batch in _batches(store, chunk, book))
+    known = loaded_ids(connection)
+    chunks = list(_chunks(_not_adopted(connection, pending(connection, store), known)))
+    batches = _one_ahead(batch for chunk in chunks for batch in _batches(store, chunk, book, known))
     with writing_much(connection) if len(chunks) > 1 else nullcontext():
         for chunk in chunks:
+            records = rejected = 0
             with transaction(connection):
                 for batch in batches:
                     if batch.is_end:
                         break
                     _load_batch(connection, batch)
-                    loaded.records += batch.records
-                    loaded.rejected += batch.tidied.rejected.height if batch.tidied else 0
+                    records += batch.records
+                    rejected += batch.tidied.rejected.height if batch.tidied else 0
                     if progress:
                         progress(batch.records)
                 _log(connection, chunk)
             loaded.extracts += len(chunk)
+            loaded.records += records
+            loaded.rejected += rejected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,13 +190,12 @@ _ERASURE_ROWS = {
 
 
 def _not_adopted(
-    connection: duckdb.DuckDBPyConnection, manifests: list[Manifest]
+    connection: duckdb.DuckDBPyConnection, manifests: list[Manifest], known: Collection[str]
 ) -> list[Manifest]:
     """Leave out compacted extracts whose every part is loaded, and note where the parts are now."""
-    loaded = loaded_ids(connection)
     left: list[Manifest] = []
     for manifest in manifests:
-        if manifest.parts and all(part.extract_id in loaded for part in manifest.parts):
+        if manifest.parts and all(part.extract_id in known for part in manifest.parts):
             adopt(connection, manifest)
         else:
             left.append(manifest)
@@ -207,8 +210,13 @@ def adopt(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
     )
 
 
-def _batches(store: RawStore, manifests: list[Manifest], book: Book) -> Iterator[_Batch]:
-    """Give the records of many extracts in batches of one entity each, and an end."""
+def _batches(
+    store: RawStore, manifests: list[Manifest], book: Book, known: Collection[str]
+) -> Iterator[_Batch]:
+    """Give the records of many extracts in batches of one entity each, and an end.
+
+    `known` are the ids of extracts that are loaded: of a compacted one, only the other parts are read.
+    """
     entities: dict[tuple[str, bool], list[Manifest]] = {}
     for manifest in manifests:
         is_deletions = manifest.feed == DELETIONS
@@ -219,7 +227,7 @@ def _batches(store: RawStore, manifests: list[Manifest], book: Book) -> Iterator
         make = partial(_batch, entity, is_deletions, by_id, book)
         frames: list[pl.DataFrame] = []
         height = 0
-        for frame in _frames(store, group):
+        for frame in _frames(store, group, known):
             if height + frame.height > _BATCH_RECORDS and frames:
                 yield make(frames)
                 frames, height = [], 0
@@ -259,10 +267,13 @@ def _one_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
             yield batch
 
 
-def _frames(store: RawStore, manifests: Iterable[Manifest]) -> Iterator[pl.DataFrame]:
+def _frames(
+    store: RawStore, manifests: Iterable[Manifest], known: Collection[str]
+) -> Iterator[pl.DataFrame]:
     for manifest in manifests:
         for origin, before, lines in store.read_parts(manifest, batch_records=_BATCH_RECORDS):
-            yield _raw_frame(manifest, origin, lines, before)
+            if origin.extract_id not in known:
+                yield _raw_frame(manifest, origin, lines, before)
 
 
 def _raw_frame(manifest: Manifest, origin: Part, records: list[bytes], before: int) -> pl.DataFrame:

@@ -32,6 +32,7 @@ from ldt_pipeline.warehouse.entries import (
 )
 from ldt_pipeline.warehouse.outcomes import forget_outcomes
 from ldt_pipeline.warehouse.read import read_table, relation
+from ldt_pipeline.warehouse.schema import listed
 
 _PARTICIPANTS = relation(table("participants"))
 _APPLICATIONS = relation(table("applications"))
@@ -161,7 +162,7 @@ def build_mart(sources: Sources, name: str) -> int:
     frame = BUILDERS[name](sources)
     if isinstance(frame, int):
         return frame
-    names = ", ".join(f'"{column}"' for column in table(name).schema)
+    names = listed(table(name).schema)
     with registered(connection, "mart_rows", frame), transaction(connection):
         forget_outcomes(connection, name)
         connection.execute(f"DELETE FROM marts.{name}")

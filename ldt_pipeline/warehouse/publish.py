@@ -37,7 +37,7 @@ from ldt_pipeline.warehouse.republish import (
     can_go_on,
     note_publication,
 )
-from ldt_pipeline.warehouse.schema import column_definitions, quoted
+from ldt_pipeline.warehouse.schema import column_definitions, listed, literal
 from ldt_pipeline.warehouse.swap import put_in_place, remove_database
 
 _logger = logging.getLogger(__name__)
@@ -153,8 +153,7 @@ def _copy(another: Another, source: Table, table: Table) -> None:
 
 
 def _columns_of(source: Table, view: Table) -> str:
-    names = ", ".join(f'"{name}"' for name in view.schema)
-    return f"SELECT {names} FROM published.{source.name}"
+    return f"SELECT {listed(view.schema)} FROM published.{source.name}"
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, view: Table, sql: str) -> None:
@@ -164,11 +163,11 @@ def _create_view(connection: duckdb.DuckDBPyConnection, view: Table, sql: str) -
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: Table, kind: str = "TABLE") -> None:
     text = f"{table.description} {table.grain.capitalize()}."
-    connection.execute(f"COMMENT ON {kind} published.{table.name} IS {quoted(text)}")
+    connection.execute(f"COMMENT ON {kind} published.{table.name} IS {literal(text)}")
     for column in table.columns:
         connection.execute(
             f'COMMENT ON COLUMN published.{table.name}."{column.name}" '
-            f"IS {quoted(column.description)}"
+            f"IS {literal(column.description)}"
         )
 
 

@@ -9,6 +9,7 @@ event that is younger than the last one that had it.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import duckdb
@@ -16,23 +17,16 @@ import polars as pl
 
 from ldt_pipeline.feeds.catalogue import SNAPSHOT_FEEDS
 from ldt_pipeline.tables import Layer, Table, table
-from ldt_pipeline.warehouse.schema import has_record
+from ldt_pipeline.warehouse.schema import has_record, listed
 
 _SNAPSHOT_FEED_OF = {feed.entity: feed.name for feed in SNAPSHOT_FEEDS}
-
-START_ORDER = """
-    race_start_at DESC NULLS LAST, wave NULLS LAST, regexp_extract(bib_number, '^[^0-9]*') NULLS LAST,
-    try_cast(regexp_extract(bib_number, '[0-9]+') AS HUGEINT) NULLS LAST, bib_number NULLS LAST,
-    last_name NULLS LAST, first_name NULLS LAST, participant_id
-"""
-"""By wave, then as bibs are pinned: letters in front, then the number, so that 9 comes before 10."""
 
 
 def relation(source: Table, columns: Sequence[str] | None = None) -> str:
     """Write the SELECT that gives a table of the registry, or some of its columns, in order."""
     names = list(columns or source.schema)
     if source.layer is Layer.MART or not has_record(source):
-        return f"SELECT {_quoted(names)} FROM {source.layer.value}.{source.name}"
+        return f"SELECT {listed(names)} FROM {source.layer.value}.{source.name}"
     key = source.key[0]
     if source.name in _SNAPSHOT_FEED_OF:
         gone = f"""
@@ -73,7 +67,7 @@ def read_table(
 
 
 def live_count(
-    connection: duckdb.DuckDBPyConnection, name: str, *, created_before: object = None
+    connection: duckdb.DuckDBPyConnection, name: str, *, created_before: dt.datetime | None = None
 ) -> int:
     """Count the live records of a table, all or those created before an instant."""
     query = f"SELECT count(*) FROM ({relation(table(name))}) WHERE deleted_at IS NULL"
@@ -91,12 +85,6 @@ def live_counts_by(connection: duckdb.DuckDBPyConnection, name: str, column: str
         """
     ).fetchall()
     return dict(rows)
-
-
-def list_of_starts(connection: duckdb.DuckDBPyConnection) -> str:
-    """Give the published table that tells of starts: without personal data it has another name."""
-    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    return "start_list" if ("start_list",) in tables else "start_list_anonymous"
 
 
 def hashes(
@@ -123,7 +111,3 @@ def hashes(
         f"SELECT DISTINCT record_hash, record_hash FROM ops.rejections WHERE entity = '{name}'"
     ).fetchall()
     return dict([*rows, *rejected])
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)

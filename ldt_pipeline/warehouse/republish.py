@@ -19,10 +19,10 @@ import duckdb
 from ldt_pipeline.instants import now
 from ldt_pipeline.tables import TABLES, Table, table
 from ldt_pipeline.warehouse.building import building
-from ldt_pipeline.warehouse.changed import PUBLISHED, done, take, within
+from ldt_pipeline.warehouse.changed import PUBLISHED, WHOSE, done, take, within
 from ldt_pipeline.warehouse.connection import transaction
 from ldt_pipeline.warehouse.read import relation
-from ldt_pipeline.warehouse.schema import quoted
+from ldt_pipeline.warehouse.schema import literal
 from ldt_pipeline.warehouse.swap import identity, write_ahead_log
 
 _WHOLE_EVERY = dt.timedelta(days=1)
@@ -76,9 +76,12 @@ def _is_much_or_forgotten(connection: duckdb.DuckDBPyConnection, path: Path) -> 
     Or nobody can tell, as somebody has it open for writing or it is damaged.
     """
     try:
-        connection.execute(f"ATTACH {quoted(str(path))} AS last (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(str(path))} AS last (READ_ONLY)")
         try:
-            return any(_has_forgotten(connection, entity) for entity in _BY_ENTRY)
+            return any(
+                take(connection, PUBLISHED, entity) is None or _has_forgotten(connection, entity)
+                for entity in _BY_ENTRY
+            )
         finally:
             connection.execute("DETACH last")
     except duckdb.Error:
@@ -86,8 +89,7 @@ def _is_much_or_forgotten(connection: duckdb.DuckDBPyConnection, path: Path) -> 
 
 
 def _has_forgotten(connection: duckdb.DuckDBPyConnection, entity: str) -> bool:
-    if take(connection, PUBLISHED, entity) is None:
-        return True
+    """Whether anybody of those whom `take` gave has gone from the books, or was redacted since."""
     key = table(entity).key[0]
     # Without personal data the table goes by another name.
     ((name,),) = connection.execute(
@@ -98,7 +100,7 @@ def _has_forgotten(connection: duckdb.DuckDBPyConnection, entity: str) -> bool:
     return connection.execute(
         f"""
         SELECT count(*) > 0
-        FROM whose LEFT JOIN tidy.{entity} AS stored ON stored."{key}" = whose.id
+        FROM {WHOSE} AS whose LEFT JOIN tidy.{entity} AS stored ON stored."{key}" = whose.id
         WHERE stored."{key}" IS NULL OR (stored.gdpr_redacted AND whose.id NOT IN (
             SELECT "{key}" FROM last.{name} WHERE gdpr_redacted
         ))

@@ -11,6 +11,7 @@ are never published. `deleted_at` is not stored: it follows from tombstones and 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 
 import duckdb
@@ -177,6 +178,12 @@ def _statements() -> tuple[str, ...]:
     return tuple(statements)
 
 
-def quoted(text: str) -> str:
+def listed(names: Iterable[str], of: str = "") -> str:
+    """Write names of columns as SQL, one after the other; `of` is the table that they are read from."""
+    prefix = f"{of}." if of else ""
+    return ", ".join(f'{prefix}"{name}"' for name in names)
+
+
+def literal(text: str) -> str:
     """Write a text as SQL."""
     return "'" + text.replace("'", "''") + "'"

@@ -13,7 +13,7 @@ the order of the incoming rows; `MERGE INTO` and `UPDATE … FROM` of all column
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import duckdb
 import polars as pl
@@ -21,7 +21,7 @@ import polars as pl
 from ldt_pipeline.tables import Table
 from ldt_pipeline.warehouse.connection import registered
 from ldt_pipeline.warehouse.history import is_versioned, keep_older, keep_stored, note_sightings
-from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, children, stored_columns
+from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, children, listed, stored_columns
 
 _VERSION = ("updated_at", "_extracted_at", "_extract_id", "_record_number")
 _REDACTED = "gdpr_redacted"
@@ -42,14 +42,13 @@ def upsert(
             the columns `extract_id` and `record_number`.
         partitions: The partition of each extract.
     """
-    key = table.key[0]
     incoming = _newest_of_batch(table, frames[table.name], partitions)
     if incoming.is_empty():
         return
     with registered(connection, "incoming", incoming):
         is_merge = incoming.height < frames[table.name].height or _meets_stored(connection, table)
         if is_merge:
-            _merge(connection, table, key, frames)
+            _merge(connection, table, frames)
         else:
             _append(connection, table, frames)
     if is_versioned(table):
@@ -75,10 +74,10 @@ def _append(
     connection: duckdb.DuckDBPyConnection, table: Table, frames: Mapping[str, pl.DataFrame]
 ) -> None:
     """Bring in records that are all new, each once: half the work of a merge, on a first load."""
-    names = _quoted([*stored_columns(table), *LINEAGE_COLUMNS])
+    names = listed([*stored_columns(table), *LINEAGE_COLUMNS])
     connection.execute(f"INSERT INTO tidy.{table.name} ({names}) SELECT {names} FROM incoming")
     for child in children(table):
-        names = _quoted(child.schema)
+        names = listed(child.schema)
         with registered(connection, "incoming_children", frames[child.name]):
             connection.execute(
                 f"INSERT INTO tidy.{child.name} ({names}) SELECT {names} FROM incoming_children"
@@ -86,11 +85,10 @@ def _append(
 
 
 def _merge(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    key: str,
-    frames: Mapping[str, pl.DataFrame],
+    connection: duckdb.DuckDBPyConnection, table: Table, frames: Mapping[str, pl.DataFrame]
 ) -> None:
+    """Bring in records of which some may be stored already, or come in several versions."""
+    key = table.key[0]
     target = f"tidy.{table.name}"
     incoming = _version(table, "incoming")
     stored = _version(table, "stored")
@@ -122,20 +120,19 @@ def _merge(
         WHERE stored."{key}" = newer.id AND ({same} OR NOT newer.wins)
         """
     )
-    connection.execute(f"DELETE FROM newer WHERE {same.replace('newer.', '')} OR NOT wins")
+    connection.execute(f"DELETE FROM newer WHERE {same} OR NOT newer.wins")
     if is_versioned(table):
         keep_stored(connection)
     connection.execute(
         f'DELETE FROM {target} AS stored USING newer WHERE stored."{key}" = newer.id'
     )
-    names = _quoted([*stored_columns(table), *LINEAGE_COLUMNS])
-    values = names.replace('"_seen_at"', "newer.seen_at AS _seen_at").replace(
-        '"_extract_id"', "incoming._extract_id"
+    names = [*stored_columns(table), *LINEAGE_COLUMNS]
+    values = ", ".join(
+        "newer.seen_at" if name == "_seen_at" else f'incoming."{name}"' for name in names
     )
-    values = values.replace('"_record_number"', "incoming._record_number")
     connection.execute(
         f"""
-        INSERT INTO {target} ({names})
+        INSERT INTO {target} ({listed(names)})
         SELECT {values} FROM incoming JOIN newer ON newer.id = incoming."{key}"
         """
     )
@@ -148,7 +145,7 @@ def _replace_children(
     connection: duckdb.DuckDBPyConnection, child: Table, frame: pl.DataFrame
 ) -> None:
     key = child.key[0]
-    names = _quoted(child.schema)
+    names = listed(child.schema)
     connection.execute(
         f'DELETE FROM tidy.{child.name} AS stored USING newer WHERE stored."{key}" = newer.id'
     )
@@ -202,7 +199,3 @@ def _version(table: Table, alias: str) -> str:
     if _REDACTED in table.schema:
         parts.insert(0, f"coalesce({alias}.{_REDACTED}, FALSE)")
     return f"row({', '.join(parts)})"
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)

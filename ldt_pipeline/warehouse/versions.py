@@ -20,7 +20,7 @@ from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions, answers_to_columns
 from ldt_pipeline.warehouse.connection import registered
 from ldt_pipeline.warehouse.read import read_table, relation
-from ldt_pipeline.warehouse.schema import PAST_COLUMNS
+from ldt_pipeline.warehouse.schema import PAST_COLUMNS, listed
 
 # A version has an updatedAt of its own, or nobody knows when it began but by seeing it. None begins
 # before the one that it follows.
@@ -79,28 +79,27 @@ def build_versions(
     """
     connection.execute(_TIMELINE.format(whose=whose))
     names = list(table("participant_versions").schema)
-    listed = [name for name in names if name in table("start_list").schema]
+    shared = [name for name in names if name in table("start_list").schema]
     connection.execute(
         f"""
-        INSERT INTO marts.participant_versions ({_quoted(listed)}, version, valid_from)
-        SELECT {", ".join(f'listed."{name}"' for name in listed)},
+        INSERT INTO marts.participant_versions ({listed(shared)}, version, valid_from)
+        SELECT {listed(shared, "listed")},
             coalesce(timeline.version, 1),
             coalesce(timeline.valid_from, least(listed.registered_at, listed.updated_at),
                 first_seen_at)
-        FROM marts.start_list AS listed
+        FROM (SELECT * FROM marts.start_list WHERE {whose}) AS listed
         JOIN tidy.participants AS stored USING (participant_id)
         JOIN ops.sightings
             ON sightings.id = stored.participant_id AND record_hash = stored._record_hash
         LEFT JOIN timeline
             ON timeline.participant_id = listed.participant_id AND timeline.is_newest
-        WHERE {whose.replace("participant_id", "listed.participant_id")}
         """
     )
     for others in _others(connection, questions, whose):
         with registered(connection, "other_versions", others):
             connection.execute(
-                f"INSERT INTO marts.participant_versions ({_quoted(names)}) "
-                f"SELECT {_quoted(names)} FROM other_versions"
+                f"INSERT INTO marts.participant_versions ({listed(names)}) "
+                f"SELECT {listed(names)} FROM other_versions"
             )
     connection.execute("DROP TABLE timeline")
 
@@ -112,8 +111,8 @@ def _others(
 
     So many at a time as memory holds at ease.
     """
-    past = ", ".join(f'past."{name}"' for name in PAST_COLUMNS)
-    newest = ", ".join(f'deleted."{name}"' for name in PAST_COLUMNS)
+    past = listed(PAST_COLUMNS, "past")
+    newest = listed(PAST_COLUMNS, "deleted")
     deleted = relation(table("participants"), [*PAST_COLUMNS, "deleted_at"])
     deleted = f"SELECT * FROM ({deleted}) WHERE deleted_at IS NOT NULL AND {whose}"
     connection.execute(
@@ -167,7 +166,3 @@ def _others(
             reserved_entry_groups=groups,
         )
     connection.execute("DROP TABLE other_rows")
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)

@@ -23,6 +23,7 @@ from ldt_pipeline.warehouse.books import quiet_instant
 from ldt_pipeline.warehouse.checks import ChecksFailedError
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline_tests.other_api import Dataset, OtherApi, Readings, make_dataset
+from ldt_pipeline_tests.other_api.operations import Operations
 from ldt_pipeline_tests.syncing import Account, assert_equals_truth
 
 QUIET_REQUESTS = 6
@@ -139,6 +140,28 @@ def test_a_deleted_record_that_comes_back(account: Account, api: OtherApi) -> No
     api.delete("participants", first["id"])
     assert_settles(account, api)
     api.put("participants", first)
+    assert_settles(account, api)
+
+
+@pytest.mark.parametrize("finds_any_case", [False, True])
+def test_an_id_that_is_spelt_otherwise(
+    account: Account, api: OtherApi, monkeypatch: pytest.MonkeyPatch, finds_any_case: bool
+) -> None:
+    """The former spelling is nobody's id any more, even where asking for it finds the record."""
+    exactly = Operations._existing
+
+    def in_any_case(operations: Operations, collection: str, record_id: str) -> dict[str, Any]:
+        for each in api.dataset.live(collection):
+            if str(each["id"]).upper() == record_id.upper():
+                record_id = str(each["id"])
+        return exactly(operations, collection, record_id)
+
+    if finds_any_case:
+        monkeypatch.setattr(Operations, "_existing", in_any_case)
+    first = api.put("participants", {**api.dataset.live("participants")[0], "id": "pt_case"})
+    assert_settles(account, api)
+    api.delete("participants", "pt_case")
+    api.put("participants", {**first, "id": "PT_CASE", "updatedAt": datetime.now(UTC)})
     assert_settles(account, api)
 
 

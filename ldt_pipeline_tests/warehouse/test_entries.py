@@ -12,7 +12,9 @@ from ldt_pipeline.raw import RawStore
 from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse import changed, entries
 from ldt_pipeline.warehouse import load as loading
+from ldt_pipeline.warehouse.connection import connect
 from ldt_pipeline.warehouse.marts import Sources, build_mart
+from ldt_pipeline.warehouse.schema import create_or_check
 from ldt_pipeline_tests.warehouse.histories import (
     Extract,
     Hidden,
@@ -114,3 +116,48 @@ def test_all_of_a_group_are_told_of_its_new_name(
                 "SELECT DISTINCT reserved_entry_group_name FROM marts.start_list"
             ).fetchall()
             assert named == [(name,)]
+
+
+def test_answers_are_found_though_duckdb_moves_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two slices a checkpoint may put rows into the place of deleted ones."""
+    monkeypatch.setattr(changed, "_SLICE", 1_000)
+    people = [
+        [
+            json.dumps(
+                {
+                    "id": f"p{number:05}",
+                    "bibNumber": bib,
+                    "fields": [{"label": "First name", "value": "Jo"}],
+                }
+            )
+            for number in range(count)
+        ]
+        for bib, count in ((None, 9_000), ("7", 6_000))
+    ]
+    write(
+        RawStore(str(tmp_path / "raw")),
+        [Extract("participants", "2025-01", tuple(each)) for each in people],
+    )
+    monkeypatch.setattr(loading, "_TRANSACTION_RECORDS", 1)
+    true = entries._insert
+
+    def fill_the_log(connection: Any, name: str, rows: Any) -> None:
+        connection.execute("SET checkpoint_threshold = '1KB'")
+        true(connection, name, rows)
+
+    monkeypatch.setattr(entries, "_insert", fill_the_log)
+    with connect(tmp_path / "engine.duckdb") as connection:
+        # With groups of rows as small as they get, it shows with few people.
+        connection.execute(f"ATTACH '{tmp_path / 'w.duckdb'}' AS w (ROW_GROUP_SIZE 2048)")
+        connection.execute("USE w")
+        create_or_check(connection)
+        loading.load_pending(connection, RawStore(str(tmp_path / "raw")))
+        sources = Sources(
+            connection=connection, questions=load_questions(None), configured_event_ids=()
+        )
+        assert build_mart(sources, "start_list") == 9_000
+        named = "SELECT count(first_name) FROM marts.start_list"
+        assert connection.execute(named).fetchall() == [(9_000,)]
+        connection.execute("USE engine")

@@ -33,3 +33,15 @@ def test_no_batch_holds_more_than_it_may_and_none_is_cut_for_nothing(
     assert (loaded.records, stored, sum(batches)) == (sum(sizes),) * 3
     assert max(batches) <= MOST
     assert all(first + second > MOST for first, second in itertools.pairwise(batches))
+
+
+def test_what_was_undone_over_a_damaged_extract_is_counted_once(tmp_path: Path) -> None:
+    store = RawStore(str(tmp_path / "raw"))
+    people, partners = (tuple(json.dumps({"id": f"{n}"}) for n in range(count)) for count in (5, 3))
+    history = [Extract("participants", "2025-01", people), Extract("partners", "2025-01", partners)]
+    damaged = write(store, history)[1]
+    (data,) = (tmp_path / "raw").rglob(f"{damaged.extract_id}.ndjson.zst")
+    data.write_bytes(b"")
+    with open_warehouse(tmp_path / "warehouse.duckdb") as connection:
+        loaded = load.load_pending(connection, store)
+    assert (loaded.extracts, loaded.records, loaded.rejected) == (1, 5, 0)
