@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
@@ -37,7 +38,7 @@ class Storage(dg.ConfigurableResource[None]):
     """
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Storage]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Any]:
         """Give it to a run, or to a sensor."""
         if context.run is None:
             yield self

@@ -35,7 +35,8 @@ from ldt_pipeline.defs.partitions import (
     key_of,
 )
 from ldt_pipeline.defs.resources import Storage
-from ldt_pipeline.defs.unfinished import is_running
+from ldt_pipeline.defs.uneven import reconcile_requests
+from ldt_pipeline.defs.unfinished import has_ended, is_running
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.instants import now
 from ldt_pipeline.organiser import OtherOrganiserError
@@ -49,8 +50,9 @@ from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 
 POLL_SECONDS = 60
 _REMAKE_TAGS = {"ldt/remake": "warehouse"}
-_REMAKE_AGAIN_AFTER = dt.timedelta(minutes=10)
-"""What can't be made anew, because the book of erasures is damaged, isn't tried every minute."""
+_AGAIN_AFTER = dt.timedelta(minutes=10)
+"""What failed by itself isn't tried every minute: a warehouse that can't be made anew, because the book
+of erasures is damaged, or one that may not be published."""
 
 
 @dg.sensor(
@@ -83,7 +85,7 @@ def poll_sensor(
             plans = ask(storage.settings, state).plans
     except (ApiError, OtherOrganiserError) as error:
         return dg.SkipReason(str(error))
-    requests = list(_requests(plans, state, storage))
+    requests = list(_requests(context.instance, plans, state, storage))
     if state.erasures and not is_running(context.instance, ERASE):
         requests.insert(0, dg.RunRequest(job_name=ERASE))
     if not requests:
@@ -159,13 +161,8 @@ def range_tags(first: str, last: str) -> dict[str, str]:
 
 def _remake(instance: dg.DagsterInstance, error: Exception) -> dg.SensorResult | dg.SkipReason:
     """Have a useless warehouse made anew from the raw store, and published."""
-    failed = dg.RunsFilter(
-        tags=_REMAKE_TAGS,
-        statuses=[dg.DagsterRunStatus.FAILURE],
-        created_after=now() - _REMAKE_AGAIN_AFTER,
-    )
     # Queued or running it is seen by its job's name, as each run of a sync is.
-    if instance.get_runs(failed, limit=1):
+    if has_ended(instance, PUBLISH, _REMAKE_TAGS, since=now() - _AGAIN_AFTER):
         return dg.SkipReason(f"{error} The last run that was to do so failed: see why.")
     return dg.SensorResult(
         run_requests=[
@@ -177,7 +174,9 @@ def _remake(instance: dg.DagsterInstance, error: Exception) -> dg.SensorResult |
 _RUNS_OF_A_SYNC = (*(fetch_job_name(feed.name) for feed in CHANGE_FEEDS), RECONCILE, PUBLISH)
 
 
-def _requests(plans: list[FeedPlan], state: State, storage: Storage) -> Iterator[dg.RunRequest]:
+def _requests(
+    instance: dg.DagsterInstance, plans: list[FeedPlan], state: State, storage: Storage
+) -> Iterator[dg.RunRequest]:
     for plan in plans:
         if plan.months is not None:
             first, last = clamp_months(storage.settings, *plan.months)
@@ -186,14 +185,18 @@ def _requests(plans: list[FeedPlan], state: State, storage: Storage) -> Iterator
                 run_config=changes_config(plan.feed.name),
                 tags=range_tags(first, last),
             )
-    uneven = [plan.feed.name for plan in plans if plan.is_short_or_long]
-    if uneven:
-        yield dg.RunRequest(
-            job_name=RECONCILE, run_config=reconcile_config(whole=False, feeds=uneven)
-        )
+    if not state.pending_extracts:
+        # What waits to be loaded is not missing.
+        yield from reconcile_requests(instance, plans, state.held)
     # What a killed run left: extracts that no automation will hear of again.
-    is_left = state.pending_extracts or not state.is_published
-    if is_left and all(plan.is_quiet for plan in plans):
+    is_left = state.pending_extracts or (
+        not state.is_published and not any(plan.is_short_or_long for plan in plans)
+    )
+    if (
+        is_left
+        and all(plan.months is None for plan in plans)
+        and not has_ended(instance, PUBLISH, since=now() - _AGAIN_AFTER)
+    ):
         yield dg.RunRequest(job_name=PUBLISH)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import dagster as dg
+import duckdb
 import pytest
 
+from ldt_pipeline.dagster_runs import Runner
 from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs.jobs import LOAD
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
 from ldt_pipeline.raw import Manifest, RawStore
@@ -14,6 +19,7 @@ from ldt_pipeline.raw.quarantine import set_aside
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.tables import TABLES
+from ldt_pipeline_tests.defs.conftest import STARTED_AT
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +64,83 @@ def test_a_poll_after_a_deletion_starts_a_reconcile(synced, account) -> None:
     assert [request.job_name for request in result.run_requests] == ["reconcile"]
     config = result.run_requests[0].run_config["ops"]["raw_deletions"]["config"]
     assert config["feeds"] == ["participants"]
+
+
+def test_what_waits_to_be_loaded_is_not_missing(synced, account) -> None:
+    """A poll between the run that read an entry and the one that loads it: no reason to reconcile."""
+    account.add_participant(race_id=account.race_ids()[0])
+    (request,) = tick(poll_sensor, synced).run_requests
+    run_it(request, synced)
+    result = tick(poll_sensor, synced)
+    assert [request.job_name for request in result.run_requests] == ["load_and_publish"]
+
+
+def test_what_rosters_do_not_explain_has_the_list_read_whole(synced, account) -> None:
+    """A late row of a race that nobody has heard of is in no roster that we know to read."""
+    event_id = account.add_event(name="Unheard of")
+    late = account.insert_late_participant(
+        race_id=account.race_ids(event_id)[0], updated_at=STARTED_AT - timedelta(days=90)
+    )
+    wholes: list[bool] = []
+    for _ in range(2):
+        (request,) = tick(poll_sensor, synced).run_requests
+        wholes.append(request.run_config["ops"]["raw_deletions"]["config"]["whole"])
+        run_it(request, synced)
+    assert wholes == [False, True]
+    Runner(defs, synced, lambda _: None).run(LOAD)
+    assert late in read_ids(), "found, and loaded"
+    jobs = [each.job_name for each in tick(poll_sensor, synced).run_requests]
+    assert jobs == ["load_and_publish"]
+
+
+def test_what_nothing_explains_is_not_reconciled_every_minute(synced, account, monkeypatch) -> None:
+    """A total that is wrong stays wrong, and each try may read a million records."""
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute(
+            "INSERT INTO tidy.participants BY NAME (SELECT * REPLACE ('twin' AS participant_id) "
+            "FROM tidy.participants LIMIT 1)"
+        )
+    monkeypatch.setattr("ldt_pipeline.sync.reconcile._settle_missing", lambda *_: None)
+    for _ in range(2):
+        (request,) = tick(poll_sensor, synced).run_requests
+        run_it(request, synced)
+    assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
+    account.delete_participant(sorted(account.participant_ids())[0])
+    (request,) = tick(poll_sensor, synced).run_requests
+    assert request.run_config["ops"]["raw_deletions"]["config"]["whole"] is False, "news"
+
+
+def test_a_list_that_cannot_be_read_is_not_read_whole_every_minute(synced, account) -> None:
+    account.delete_participant(sorted(account.participant_ids())[0])
+    (request,) = tick(poll_sensor, synced).run_requests
+    job = defs.resolve_job_def(request.job_name)
+    whole = {key: value.replace("rosters", "whole list") for key, value in request.tags.items()}
+    synced.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE, tags=whole)
+    assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
+
+
+def test_what_may_not_be_published_is_not_tried_every_minute(synced) -> None:
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute("UPDATE ops.publications SET extracts = 0")
+    (request,) = tick(poll_sensor, synced).run_requests
+    assert request.job_name == "load_and_publish"
+    job = defs.resolve_job_def(request.job_name)
+    synced.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE)
+    assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
+
+
+def run_it(request: dg.RunRequest, instance: dg.DagsterInstance) -> None:
+    job = defs.resolve_job_def(request.job_name)
+    result = job.execute_in_process(
+        instance=instance, run_config=request.run_config, tags=request.tags
+    )
+    assert result.success
+
+
+def read_ids() -> set[str]:
+    with duckdb.connect(str(load_settings().warehouse_path), read_only=True) as connection:
+        rows = connection.execute("SELECT participant_id FROM tidy.participants").fetchall()
+    return {row[0] for row in rows}
 
 
 def test_a_poll_without_a_key_says_so(instance, monkeypatch) -> None:
