@@ -36,7 +36,7 @@ from ldt_pipeline.defs.partitions import (
 )
 from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.defs.uneven import reconcile_requests
-from ldt_pipeline.defs.unfinished import has_ended, is_running
+from ldt_pipeline.defs.unfinished import ASSETS_BY_THEMSELVES, has_ended, is_running
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.instants import now
 from ldt_pipeline.organiser import OtherOrganiserError
@@ -195,6 +195,7 @@ def _requests(
     if (
         is_left
         and all(plan.months is None for plan in plans)
+        and not is_running(instance, ASSETS_BY_THEMSELVES)
         and not has_ended(instance, PUBLISH, since=now() - _AGAIN_AFTER)
     ):
         yield dg.RunRequest(job_name=PUBLISH)

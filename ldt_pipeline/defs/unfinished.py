@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+ASSETS_BY_THEMSELVES = "__ASSET_JOB"
+"""What Dagster calls the job of runs that automation or a person starts of chosen assets."""
+
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,

@@ -122,6 +122,11 @@ def test_a_list_that_cannot_be_read_is_not_read_whole_every_minute(synced, accou
 def test_what_may_not_be_published_is_not_tried_every_minute(synced) -> None:
     with duckdb.connect(str(load_settings().warehouse_path)) as connection:
         connection.execute("UPDATE ops.publications SET extracts = 0")
+    name = defs.resolve_implicit_global_asset_job_def().name
+    automation = dg.DagsterRun(job_name=name, status=dg.DagsterRunStatus.STARTED)
+    synced.add_run(automation)
+    assert isinstance(tick(poll_sensor, synced), dg.SkipReason), "somebody is about to publish"
+    synced.delete_run(automation.run_id)
     (request,) = tick(poll_sensor, synced).run_requests
     assert request.job_name == "load_and_publish"
     job = defs.resolve_job_def(request.job_name)
