@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import dagster as dg
@@ -16,6 +17,7 @@ from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import set_aside
+from ldt_pipeline.sandbox import Faults
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.tables import TABLES
@@ -160,6 +162,16 @@ def test_a_poll_of_an_api_that_is_down_is_skipped_with_a_sentence(
     result = tick(poll_sensor, instance)
     assert "refused the key" in result.skip_message
     assert sandbox.api_key not in result.skip_message
+
+
+@pytest.mark.parametrize("fault", ["http_500", "throttled_seconds", "throttled_date"])
+def test_a_poll_gives_up_before_dagster_ends_it(synced, sandbox, fault) -> None:
+    """After 60 s a tick is a failure which says that our code can't be reached, and not why."""
+    sandbox.faults = Faults(rates={fault: 1.0}, retry_after_seconds=60)
+    begun = time.monotonic()
+    result = tick(poll_sensor, synced)
+    assert time.monotonic() - begun < 15
+    assert "GET /participants" in result.skip_message
 
 
 def test_new_events_and_races_become_partitions_and_are_read(synced, account) -> None:
