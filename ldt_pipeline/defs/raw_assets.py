@@ -216,6 +216,13 @@ def raw_deletions(
     context: dg.AssetExecutionContext, config: ReconcileConfig, api: LetsDoThis, storage: Storage
 ) -> Materialized:
     """Reconcile the lists with what we hold."""
+    unknown = sorted(set(config.feeds) - {feed.name for feed in CHANGE_FEEDS})
+    if unknown:
+        raise dg.Failure(
+            f"{', '.join(unknown)} is no list that can be reconciled: `feeds` in the configuration "
+            f"takes {', '.join(feed.name for feed in CHANGE_FEEDS)}.",
+            allow_retries=False,
+        )
     deleted = 0
     damaged = look_for_damage(storage.raw()) if config.whole else []
     leftovers = clear_leftovers(storage.settings) if config.whole else 0

@@ -36,7 +36,7 @@ from ldt_pipeline.defs.partitions import (
 )
 from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.defs.uneven import reconcile_requests
-from ldt_pipeline.defs.unfinished import ASSETS_BY_THEMSELVES, has_ended, is_running
+from ldt_pipeline.defs.unfinished import ASSETS_BY_THEMSELVES, has_ended, is_running, rests
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.instants import now
 from ldt_pipeline.organiser import OtherOrganiserError
@@ -87,10 +87,14 @@ def poll_sensor(
     except (ApiError, OtherOrganiserError) as error:
         return dg.SkipReason(str(error))
     requests = list(_requests(context.instance, plans, state, storage))
-    if state.erasures and not is_running(context.instance, ERASE):
+    if (
+        state.erasures
+        and not is_running(context.instance, ERASE)
+        and not rests(context.instance, ERASE, now())
+    ):
         requests.insert(0, dg.RunRequest(job_name=ERASE))
     if not requests:
-        return dg.SkipReason("Nothing changed.")
+        return dg.SkipReason(_why_nothing(context.instance, plans, state))
     return dg.SensorResult(run_requests=requests)
 
 
@@ -119,7 +123,12 @@ def partition_sensor(
         if keys
     ]
     requests: list[dg.RunRequest] = []
-    if settings.api_key is not None and not is_running(context.instance, READ_EVENTS):
+    is_failing = rests(context.instance, READ_EVENTS, now())
+    if (
+        settings.api_key is not None
+        and not is_failing
+        and not is_running(context.instance, READ_EVENTS)
+    ):
         due = due_keys(settings, state)
         existing = [*context.instance.get_dynamic_partitions(EVENT_KEYS), *new_events]
         requests = [
@@ -127,7 +136,11 @@ def partition_sensor(
             for first, last in contiguous_ranges(due, existing)
         ]
     if not added and not requests:
-        return dg.SkipReason("No new event or race, and no event is due.")
+        return dg.SkipReason(
+            "Reading events has just failed: see its last run, and why. It is tried again later."
+            if is_failing
+            else "No new event or race, and no event is due."
+        )
     return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=added)
 
 
@@ -160,6 +173,17 @@ def range_tags(first: str, last: str) -> dict[str, str]:
     }
 
 
+def _why_nothing(instance: dg.DagsterInstance, plans: list[FeedPlan], state: State) -> str:
+    if state.is_settled and all(plan.is_quiet for plan in plans):
+        return "Nothing changed."
+    if is_running(instance, ASSETS_BY_THEMSELVES):
+        return "Assets are being made: what is left is looked at again after that."
+    return (
+        "What is to be done has just failed, or explained nothing: see the last runs, and why. It is "
+        "tried again later."
+    )
+
+
 def _remake(instance: dg.DagsterInstance, error: Exception) -> dg.SensorResult | dg.SkipReason:
     """Have a useless warehouse made anew from the raw store, and published."""
     # Queued or running it is seen by its job's name, as each run of a sync is.
@@ -179,10 +203,11 @@ def _requests(
     instance: dg.DagsterInstance, plans: list[FeedPlan], state: State, storage: Storage
 ) -> Iterator[dg.RunRequest]:
     for plan in plans:
-        if plan.months is not None:
+        job_name = fetch_job_name(plan.feed.name)
+        if plan.months is not None and not rests(instance, job_name, now()):
             first, last = clamp_months(storage.settings, *plan.months)
             yield dg.RunRequest(
-                job_name=fetch_job_name(plan.feed.name),
+                job_name=job_name,
                 run_config=changes_config(plan.feed.name),
                 tags=range_tags(first, last),
             )

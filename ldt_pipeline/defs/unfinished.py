@@ -5,6 +5,7 @@ What belongs here: asking Dagster for them. What doesn't: runs whose process die
 
 import datetime as dt
 from collections.abc import Mapping
+from itertools import takewhile
 
 import dagster as dg
 
@@ -19,6 +20,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 
+_RESTS_MINUTES_MOST = 30
 _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
@@ -51,3 +53,17 @@ def has_ended(
         job_name=job_name, tags=dict(tags or {}), statuses=statuses, updated_after=since
     )
     return bool(instance.get_runs(found, limit=1))
+
+
+def rests(instance: dg.DagsterInstance, job_name: str, moment: dt.datetime) -> bool:
+    """Whether a job isn't to be tried again yet: a minute after it failed for each time in a row.
+
+    Half an hour at most. What fails by itself, as with a key that was revoked, would leave thousands
+    of failed runs over a weekend.
+    """
+    records = instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=_RESTS_MINUTES_MOST)
+    failed = list(takewhile(lambda each: each.dagster_run.status in _ENDED_BADLY, records))
+    if not failed:
+        return False
+    ended_at = failed[0].update_timestamp
+    return moment < ended_at + dt.timedelta(minutes=len(failed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import duckdb
@@ -11,9 +11,11 @@ import pytest
 
 from ldt_pipeline.dagster_runs import Runner
 from ldt_pipeline.definitions import defs
-from ldt_pipeline.defs.jobs import LOAD
+from ldt_pipeline.defs.jobs import LOAD, reconcile_config
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
+from ldt_pipeline.defs.unfinished import rests
+from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import set_aside
@@ -25,6 +27,7 @@ from ldt_pipeline_tests.defs.conftest import STARTED_AT
 
 pytestmark = pytest.mark.slow
 
+FAILURE = dg.DagsterRunStatus.FAILURE
 RESOURCES = {"api": LetsDoThis(), "storage": Storage()}
 
 
@@ -127,7 +130,7 @@ def test_what_may_not_be_published_is_not_tried_every_minute(synced) -> None:
     name = defs.resolve_implicit_global_asset_job_def().name
     automation = dg.DagsterRun(job_name=name, status=dg.DagsterRunStatus.STARTED)
     synced.add_run(automation)
-    assert isinstance(tick(poll_sensor, synced), dg.SkipReason), "somebody is about to publish"
+    assert "Assets are being made" in tick(poll_sensor, synced).skip_message
     synced.delete_run(automation.run_id)
     (request,) = tick(poll_sensor, synced).run_requests
     assert request.job_name == "load_and_publish"
@@ -172,6 +175,49 @@ def test_a_poll_gives_up_before_dagster_ends_it(synced, sandbox, fault) -> None:
     result = tick(poll_sensor, synced)
     assert time.monotonic() - begun < 15
     assert "GET /participants" in result.skip_message
+
+
+def test_what_fails_again_and_again_is_tried_less_and_less(synced, account, sandbox) -> None:
+    """A key that is revoked over a weekend would leave thousands of failed runs otherwise."""
+    sandbox.revoke_key(sandbox.api_key)
+    make_all_events_due()
+    (request,) = tick(partition_sensor, synced).run_requests
+    job = defs.resolve_job_def(request.job_name)
+    result = job.execute_in_process(instance=synced, tags=request.tags, raise_on_error=False)
+    assert not result.success
+    assert "failed" in tick(partition_sensor, synced).skip_message
+    (run,) = synced.get_run_records(dg.RunsFilter(job_name="read_events", statuses=[FAILURE]))
+    at = datetime.fromtimestamp(run.end_time, UTC)
+    assert rests(synced, "read_events", at + timedelta(seconds=50))
+    assert not rests(synced, "read_events", at + timedelta(seconds=70))
+    for _ in range(40):
+        synced.create_run_for_job(job, status=FAILURE)
+    moment = now() + timedelta(minutes=20)
+    assert rests(synced, "read_events", moment)
+    assert not rests(synced, "read_events", moment + timedelta(minutes=11)), "half an hour at most"
+    synced.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS)
+    assert not rests(synced, "read_events", now())
+
+
+def test_a_list_that_fails_again_and_again_is_read_less_and_less(synced, account) -> None:
+    account.update_participant(sorted(account.participant_ids())[0], bib_number="9")
+    assert tick(poll_sensor, synced).run_requests
+    synced.create_run_for_job(defs.resolve_job_def("fetch_participants"), status=FAILURE)
+    assert "has just failed" in tick(poll_sensor, synced).skip_message
+
+
+def make_all_events_due() -> None:
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute("UPDATE ops.load_log SET extracted_at = extracted_at - INTERVAL 90 DAY")
+
+
+def test_reconciling_a_list_that_does_not_exist_says_so(synced) -> None:
+    job = defs.resolve_job_def("reconcile")
+    config = reconcile_config(whole=False, feeds=["participant"])
+    result = job.execute_in_process(instance=synced, run_config=config, raise_on_error=False)
+    assert not result.success
+    (failure,) = [each for each in result.all_events if each.is_step_failure]
+    assert "participant is no list" in failure.step_failure_data.error.to_string()
 
 
 def test_new_events_and_races_become_partitions_and_are_read(synced, account) -> None:
