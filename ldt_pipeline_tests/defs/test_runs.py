@@ -19,6 +19,7 @@ from ldt_pipeline.defs.jobs import (
     PUBLISH,
     READ_EVENTS,
     RECONCILE,
+    changes_config,
     publish_config,
     reconcile_config,
 )
@@ -26,6 +27,7 @@ from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
 from ldt_pipeline.defs.partitions import key_of
 from ldt_pipeline.defs.sensors import range_tags
 from ldt_pipeline.home import open_instance
+from ldt_pipeline.raw import RawStore
 from ldt_pipeline.runner import rebuild
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.state import read_state
@@ -151,6 +153,46 @@ def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
     assert untouched == before, "no old extract is rewritten"
     new = [path for path in raw.glob("participants/*/*.zst") if path not in before]
     assert len(new) == 1
+
+
+def test_a_partition_shows_all_that_it_holds_and_not_what_a_run_brought(synced, account) -> None:
+    """Else a month of thousands is one of a single row after the next edit."""
+    store = RawStore(str(load_settings().raw_dir))
+    someone = sorted(account.participant_ids())[3]
+    account.update_participant(someone, bib_number="A007")
+    runner = Runner(defs, synced, lambda _: None)
+    month = f"{STARTED_AT:%Y-%m}"
+    runner.run(
+        "fetch_participants", tags=range_tags(month, month), config=changes_config("participants")
+    )
+    runner.run(LOAD)
+    for name, partition in (("raw_participants", month), ("raw_tickets", account.event_ids()[0])):
+        (record,) = synced.fetch_materializations(
+            dg.AssetRecordsFilter(
+                asset_key=dg.AssetKey(name), asset_partitions=[key_of(partition)]
+            ),
+            limit=1,
+        ).records
+        shown = record.asset_materialization.metadata["dagster/partition_row_count"].value
+        held = [
+            each.records
+            for each in store.manifests(name.removeprefix("raw_"))
+            if each.partition == partition
+        ]
+        assert shown == (sum(held) if name == "raw_participants" else held[-1]) > 1, name
+
+
+def test_a_roster_without_news_is_not_empty(synced, account) -> None:
+    race_id = account.race_ids()[0]
+    job = defs.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=synced,
+        asset_selection=[dg.AssetKey("raw_race_participants")],
+        partition_key=race_id,
+    )
+    (made,) = result.asset_materializations_for_node("raw_race_participants")
+    assert made.metadata["in_roster"].value > 1
+    assert made.metadata["stored_now"].value == 0
 
 
 def test_tables_that_are_older_than_what_is_loaded_are_not_published(synced, account) -> None:
