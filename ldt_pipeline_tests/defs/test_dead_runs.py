@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -13,7 +14,9 @@ from ldt_pipeline.dagster_runs import Runner
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import LOAD
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor, range_tags
+from ldt_pipeline.defs.unfinished import rests
 from ldt_pipeline.home import open_instance
+from ldt_pipeline.instants import now
 from ldt_pipeline.sandbox import Faults
 from ldt_pipeline_tests.defs.conftest import STARTED_AT, run_sync
 from ldt_pipeline_tests.defs.test_sensors import tick
@@ -55,8 +58,8 @@ def test_a_poll_ends_a_run_whose_process_was_killed(synced, account, sandbox) ->
     account.update_participant(sorted(account.participant_ids())[0], bib_number="9")
     run = killed_run(synced, sandbox)
     assert synced.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED
-    (request,) = tick(poll_sensor, synced).run_requests
-    assert request.job_name == "fetch_participants"
+    assert "has just failed" in tick(poll_sensor, synced).skip_message
+    assert not rests(synced, "fetch_participants", now() + timedelta(minutes=1)), "and then again"
     assert synced.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
     pools = synced.event_log_storage.get_concurrency_info("lets_do_this_api")
     assert pools.active_slot_count == 0, "its place in the pool is free"
