@@ -1,18 +1,74 @@
-"""Runs of commands that were killed: Dagster believes that they still run.
+"""Runs whose process was killed: Dagster believes that they still run.
 
-What belongs here: how runs of the command line are told from others, and ending dead ones. What
-doesn't: running (`dagster_runs.py`).
+What belongs here: telling that a run's process is no more, and ending such runs. What doesn't: running
+(`dagster_runs.py`), and what is under way (`defs/unfinished.py`).
 
-Whoever holds the right to sync a data folder knows that no other command runs in it, so a run of one
-that is not over is dead. The number of its process would not tell: in a container every process may
-have the same.
+Dagster sees to a run that dies under a code server which lives on. Where the server was ended with it
+(a container, a machine), or a command ran it, nobody does: the run would be under way for ever, keep its
+place in a pool, and sensors would wait for it. So each run holds a file while it is alive, which the
+kernel lets go of however its process ends. The number of its process would not tell: in a container
+every process may have the same.
+
+A command that was killed before it held such a file is found all the same: whoever has the right to
+sync a data folder knows that no other command runs in it.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
 import dagster as dg
 
+from ldt_pipeline.private_files import PRIVATE_FILE
+from ldt_pipeline.raw.files import (
+    TEMPORARY_PREFIX,
+    hold,
+    is_abandoned,
+    make_folder,
+    sync_folder,
+)
 from ldt_pipeline.settings import Settings
+
+_KILLED = "The process that ran it was ended from outside."
+
+
+@contextmanager
+def alive(settings: Settings, run_id: str) -> Generator[None]:
+    """Hold the file that says that a run's process lives, within the block."""
+    folder = _folder(settings)
+    make_folder(folder)
+    path, begun = folder / run_id, folder / f"{TEMPORARY_PREFIX}{run_id}"
+    descriptor = os.open(begun, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE)
+    held = hold(descriptor)
+    os.close(descriptor)
+    try:
+        # Under its own name only once it is held: who looks in between must not find it abandoned.
+        begun.rename(path)
+        sync_folder(folder)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(held)
+
+
+def end_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
+    """End the runs whose process was killed, whoever started them; gives how many there were."""
+    folder = _folder(settings)
+    if not folder.exists():
+        return 0
+    count = 0
+    for path in folder.iterdir():
+        if path.name.startswith(TEMPORARY_PREFIX) or not is_abandoned(path):
+            continue
+        run = instance.get_run_by_id(path.name)
+        if run is not None and not run.is_finished:
+            _end(instance, run)
+            count += 1
+        path.unlink(missing_ok=True)
+    return count
 
 
 def our_tags(settings: Settings) -> dict[str, str]:
@@ -21,10 +77,11 @@ def our_tags(settings: Settings) -> dict[str, str]:
 
 
 def release_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
-    """End runs of commands that were killed: else they keep their place in a pool for ever.
+    """End all dead runs, also those of commands that were killed before they held a file.
 
     The caller has the right to sync. Gives how many there were.
     """
+    count = end_dead_runs(instance, settings)
     runs = instance.get_runs(
         dg.RunsFilter(
             tags=our_tags(settings),
@@ -32,6 +89,17 @@ def release_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
         )
     )
     for run in runs:
-        instance.report_run_failed(run, "The command that ran it was ended from outside.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-    return len(runs)
+        _end(instance, run)
+    return count + len(runs)
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, _KILLED)
+    else:
+        instance.report_run_failed(run, _KILLED)
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.data_dir / "dagster" / "alive"

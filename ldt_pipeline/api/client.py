@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from ldt_pipeline.api.errors import (
 )
 from ldt_pipeline.api.keys import expiry_of, refuse_expired
 from ldt_pipeline.api.limits import ANSWER_BYTES_MOST, ID_CHARACTERS_MOST
-from ldt_pipeline.api.retrying import RETRIED_STATUSES, patience
+from ldt_pipeline.api.retrying import RETRIED_STATUSES, patience, wait_asked_for
 
 _logger = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class _Received:
 class Client:
     """Sends requests to the API: at most `max_in_flight` at once, from any number of threads.
 
-    The key is kept inside the authentication object alone: it appears in no `repr`.
+    The key is kept inside the authentication object alone: it appears in no `repr`. A server that asks
+    to wait for longer than `waits_most` seconds is not asked again.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Client:
         api_key: str,
         max_in_flight: int = 4,
         retries: int = 8,
+        waits_most: float = math.inf,
         backoff_factor: float = 0.5,
         read_seconds: float = _READ_SECONDS,
     ) -> None:
@@ -91,6 +94,7 @@ class Client:
         self._count_lock = threading.Lock()
         self._in_flight = threading.BoundedSemaphore(max_in_flight)
         self._timeouts = (_CONNECT_SECONDS, read_seconds)
+        self._waits_most = waits_most
         self._retry = patience(retries=retries, backoff_factor=backoff_factor)
         self._expires_at = expiry_of(api_key)
         self._session = requests.Session()
@@ -216,7 +220,8 @@ class Client:
                 )
             if not _is_worth_retrying(error):
                 raise error from None
-            if unreachable and len(retry.history) >= _UNREACHABLE_RETRIES:
+            is_over = unreachable and len(retry.history) >= _UNREACHABLE_RETRIES
+            if is_over or (received and wait_asked_for(received.raw) > self._waits_most):
                 raise error from None
             try:
                 retry = retry.increment("GET", path, error=error)

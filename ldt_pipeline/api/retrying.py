@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from email.utils import mktime_tz, parsedate_tz
 
+from urllib3.exceptions import InvalidHeader
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
@@ -42,6 +43,14 @@ def patience(*, retries: int, backoff_factor: float) -> Patience:
         backoff_max=30,
         retry_after_max=_AFTER_MOST_SECONDS,
     )
+
+
+def wait_asked_for(response: BaseHTTPResponse) -> float:
+    """Give the seconds that a server asks to wait; 0 where it doesn't, or not so that it can be read."""
+    try:
+        return patience(retries=0, backoff_factor=0).get_retry_after(response) or 0
+    except InvalidHeader:
+        return 0
 
 
 def _seconds(date: str | None) -> int | None:

@@ -1,5 +1,6 @@
 """Raw assets: the API's lists in the raw store, by month, event and race, and the tombstones."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import dagster as dg
@@ -25,7 +26,7 @@ from ldt_pipeline.feeds.reader import Fetched
 from ldt_pipeline.feeds.snapshots import fetch_snapshots
 from ldt_pipeline.leftovers import clear_leftovers
 from ldt_pipeline.progress import reporter
-from ldt_pipeline.raw import Manifest
+from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.quarantine import look_for_damage
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.reconcile import (
@@ -101,7 +102,7 @@ def change_asset(feed: ChangeFeed, settings: Settings) -> dg.AssetsDefinition:
                 fetched = fetch_months(
                     client, storage.raw(), feed, first=keys[0], last=keys[-1], progress=progress
                 )
-            _report_months(context, fetched, client.requests_sent)
+            _report_months(context, storage.raw(), feed, fetched, client.requests_sent)
 
     return raw_changes
 
@@ -132,7 +133,8 @@ def snapshot_asset(feed: Feed) -> dg.AssetsDefinition:
         for event_id, manifest in snapshots.items():
             context.add_asset_metadata(
                 {
-                    "dagster/partition_row_count": manifest.records if manifest else 0,
+                    # What the API knows no longer keeps the list that was read before.
+                    **({"dagster/partition_row_count": manifest.records} if manifest else {}),
                     "known_to_the_api": manifest is not None,
                     **_named(names, event_id),
                 },
@@ -178,12 +180,16 @@ def roster_asset(
             tag_run(context, path, events=ids)
         else:
             tag_run(context, path, races=ids)
+        held = _held_by_partition(storage.raw(), roster)
         with api.client() as client:
             for key in context.partition_keys:
                 result = reconcile_roster(client, storage.raw(), storage.settings, feed, id_of(key))
+                stored = sum(each.records for each in result.rosters)
                 context.add_asset_metadata(
                     {
-                        "dagster/partition_row_count": sum(each.records for each in result.rosters),
+                        "dagster/partition_row_count": held[id_of(key)] + stored,
+                        "in_roster": result.compared,
+                        "stored_now": stored,
                         "deleted": result.deleted,
                         **_named(names, id_of(key)),
                     },
@@ -216,6 +222,13 @@ def raw_deletions(
     context: dg.AssetExecutionContext, config: ReconcileConfig, api: LetsDoThis, storage: Storage
 ) -> Materialized:
     """Reconcile the lists with what we hold."""
+    unknown = sorted(set(config.feeds) - {feed.name for feed in CHANGE_FEEDS})
+    if unknown:
+        raise dg.Failure(
+            f"{', '.join(unknown)} is no list that can be reconciled: `feeds` in the configuration "
+            f"takes {', '.join(feed.name for feed in CHANGE_FEEDS)}.",
+            allow_retries=False,
+        )
     deleted = 0
     damaged = look_for_damage(storage.raw()) if config.whole else []
     leftovers = clear_leftovers(storage.settings) if config.whole else 0
@@ -228,7 +241,7 @@ def raw_deletions(
             reconcile = reconcile_whole if config.whole else reconcile_by_roster
             result = reconcile(client, storage.raw(), storage.settings, feed)
             deleted += result.deleted
-            _report_rosters(context, feed, result)
+            _report_rosters(context, storage.raw(), feed, result)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(each.records for each in storage.raw().manifests("deletions")),
@@ -242,11 +255,19 @@ def raw_deletions(
     )
 
 
-def _report_months(context: dg.AssetExecutionContext, fetched: Fetched, requests: int) -> None:
+def _report_months(
+    context: dg.AssetExecutionContext,
+    store: RawStore,
+    feed: Feed,
+    fetched: Fetched,
+    requests: int,
+) -> None:
     by_month = fetched.records_by_month
+    held = _held_by_partition(store, feed)
     for key in context.partition_keys:
         context.add_asset_metadata(
-            {"dagster/partition_row_count": by_month.get(key, 0)}, partition_key=key
+            {"dagster/partition_row_count": held[key], "stored_now": by_month.get(key, 0)},
+            partition_key=key,
         )
     context.log.info(
         f"Stored {fetched.records} of {fetched.seen} records seen, in {fetched.walks} proved "
@@ -254,23 +275,34 @@ def _report_months(context: dg.AssetExecutionContext, fetched: Fetched, requests
     )
 
 
+def _held_by_partition(store: RawStore, feed: Feed) -> Counter[str]:
+    """Count the records that partitions hold, of whichever run."""
+    held = Counter[str]()
+    for each in store.manifests(feed.name):
+        held[each.partition] += each.records
+    return held
+
+
 def _report_rosters(
-    context: dg.AssetExecutionContext, feed: ChangeFeed, result: Reconciled
+    context: dg.AssetExecutionContext, store: RawStore, feed: ChangeFeed, result: Reconciled
 ) -> None:
     """Tell Dagster of rosters that were read on the way, and of the comparison."""
+    held = Counter[str]()
+    if feed.roster and result.rosters:
+        held = _held_by_partition(store, feed.roster)
     for manifest in result.rosters:
-        context.log_event(_roster_materialization(manifest))
+        context.log_event(_roster_materialization(manifest, held[manifest.partition]))
     context.log.info(
         f"{feed.name}: compared {result.compared}, read {len(result.rosters)} rosters, "
         f"{result.deleted} records are gone, {result.still_there} have moved."
     )
 
 
-def _roster_materialization(manifest: Manifest) -> dg.AssetMaterialization:
+def _roster_materialization(manifest: Manifest, held: int) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=f"raw_{manifest.feed}",
         partition=key_of(manifest.partition),
-        metadata={"dagster/partition_row_count": manifest.records},
+        metadata={"dagster/partition_row_count": held, "stored_now": manifest.records},
     )
 
 

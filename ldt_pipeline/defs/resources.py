@@ -6,10 +6,15 @@ reach Dagster's configuration, its events or a `repr`.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
 import dagster as dg
 
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.connecting import connect
+from ldt_pipeline.dead_runs import alive
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.settings import Settings, load_settings
 
@@ -27,7 +32,19 @@ class LetsDoThis(dg.ConfigurableResource[None]):
 
 
 class Storage(dg.ConfigurableResource[None]):
-    """Where data lies: the raw store, the warehouse and the published file."""
+    """Where data lies: the raw store, the warehouse and the published file.
+
+    Each run has it, and shows by it that its process is alive.
+    """
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Any]:
+        """Give it to a run, or to a sensor."""
+        if context.run is None:
+            yield self
+            return
+        with alive(self.settings, context.run.run_id):
+            yield self
 
     @property
     def settings(self) -> Settings:

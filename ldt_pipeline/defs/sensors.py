@@ -13,6 +13,7 @@ import dagster as dg
 
 from ldt_pipeline.alerting.polls import poll_noted
 from ldt_pipeline.api.errors import ApiError
+from ldt_pipeline.dead_runs import end_dead_runs
 from ldt_pipeline.defs.jobs import (
     ERASE,
     JOBS,
@@ -34,7 +35,8 @@ from ldt_pipeline.defs.partitions import (
     key_of,
 )
 from ldt_pipeline.defs.resources import Storage
-from ldt_pipeline.defs.unfinished import is_running
+from ldt_pipeline.defs.uneven import reconcile_requests
+from ldt_pipeline.defs.unfinished import ASSETS_BY_THEMSELVES, has_ended, is_running, rests
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.instants import now
 from ldt_pipeline.organiser import OtherOrganiserError
@@ -48,8 +50,9 @@ from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
 
 POLL_SECONDS = 60
 _REMAKE_TAGS = {"ldt/remake": "warehouse"}
-_REMAKE_AGAIN_AFTER = dt.timedelta(minutes=10)
-"""What can't be made anew, because the book of erasures is damaged, isn't tried every minute."""
+_AGAIN_AFTER = dt.timedelta(minutes=10)
+"""What failed by itself isn't tried every minute: a warehouse that can't be made anew, because the book
+of erasures is damaged, or one that may not be published."""
 
 
 @dg.sensor(
@@ -63,6 +66,8 @@ def poll_sensor(
     context: dg.SensorEvaluationContext, storage: Storage
 ) -> dg.SensorResult | dg.SkipReason:
     """Start the runs that what changed calls for."""
+    # First of all: what waits for a run that is dead would wait for ever.
+    end_dead_runs(context.instance, storage.settings)
     if storage.settings.api_key is None:
         return dg.SkipReason("LDT_API_KEY is not set.")
     if is_syncing(storage.settings):
@@ -77,14 +82,19 @@ def poll_sensor(
         return _remake(context.instance, error)
     try:
         with poll_noted(storage.settings):
-            plans = ask(storage.settings, state).plans
+            # Dagster ends a tick after a minute, and would say that our code can't be reached.
+            plans = ask(storage.settings, state, is_hasty=True).plans
     except (ApiError, OtherOrganiserError) as error:
         return dg.SkipReason(str(error))
-    requests = list(_requests(plans, state, storage))
-    if state.erasures and not is_running(context.instance, ERASE):
+    requests = list(_requests(context.instance, plans, state, storage))
+    if (
+        state.erasures
+        and not is_running(context.instance, ERASE)
+        and not rests(context.instance, ERASE, now())
+    ):
         requests.insert(0, dg.RunRequest(job_name=ERASE))
     if not requests:
-        return dg.SkipReason("Nothing changed.")
+        return dg.SkipReason(_why_nothing(context.instance, plans, state))
     return dg.SensorResult(run_requests=requests)
 
 
@@ -113,7 +123,12 @@ def partition_sensor(
         if keys
     ]
     requests: list[dg.RunRequest] = []
-    if settings.api_key is not None and not is_running(context.instance, READ_EVENTS):
+    is_failing = rests(context.instance, READ_EVENTS, now())
+    if (
+        settings.api_key is not None
+        and not is_failing
+        and not is_running(context.instance, READ_EVENTS)
+    ):
         due = due_keys(settings, state)
         existing = [*context.instance.get_dynamic_partitions(EVENT_KEYS), *new_events]
         requests = [
@@ -121,7 +136,11 @@ def partition_sensor(
             for first, last in contiguous_ranges(due, existing)
         ]
     if not added and not requests:
-        return dg.SkipReason("No new event or race, and no event is due.")
+        return dg.SkipReason(
+            "Reading events has just failed: see its last run, and why. It is tried again later."
+            if is_failing
+            else "No new event or race, and no event is due."
+        )
     return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=added)
 
 
@@ -154,15 +173,21 @@ def range_tags(first: str, last: str) -> dict[str, str]:
     }
 
 
+def _why_nothing(instance: dg.DagsterInstance, plans: list[FeedPlan], state: State) -> str:
+    if state.is_settled and all(plan.is_quiet for plan in plans):
+        return "Nothing changed."
+    if is_running(instance, ASSETS_BY_THEMSELVES):
+        return "Assets are being made: what is left is looked at again after that."
+    return (
+        "What is to be done has just failed, or explained nothing: see the last runs, and why. It is "
+        "tried again later."
+    )
+
+
 def _remake(instance: dg.DagsterInstance, error: Exception) -> dg.SensorResult | dg.SkipReason:
     """Have a useless warehouse made anew from the raw store, and published."""
-    failed = dg.RunsFilter(
-        tags=_REMAKE_TAGS,
-        statuses=[dg.DagsterRunStatus.FAILURE],
-        created_after=now() - _REMAKE_AGAIN_AFTER,
-    )
     # Queued or running it is seen by its job's name, as each run of a sync is.
-    if instance.get_runs(failed, limit=1):
+    if has_ended(instance, PUBLISH, _REMAKE_TAGS, since=now() - _AGAIN_AFTER):
         return dg.SkipReason(f"{error} The last run that was to do so failed: see why.")
     return dg.SensorResult(
         run_requests=[
@@ -174,23 +199,31 @@ def _remake(instance: dg.DagsterInstance, error: Exception) -> dg.SensorResult |
 _RUNS_OF_A_SYNC = (*(fetch_job_name(feed.name) for feed in CHANGE_FEEDS), RECONCILE, PUBLISH)
 
 
-def _requests(plans: list[FeedPlan], state: State, storage: Storage) -> Iterator[dg.RunRequest]:
+def _requests(
+    instance: dg.DagsterInstance, plans: list[FeedPlan], state: State, storage: Storage
+) -> Iterator[dg.RunRequest]:
     for plan in plans:
-        if plan.months is not None:
+        job_name = fetch_job_name(plan.feed.name)
+        if plan.months is not None and not rests(instance, job_name, now()):
             first, last = clamp_months(storage.settings, *plan.months)
             yield dg.RunRequest(
-                job_name=fetch_job_name(plan.feed.name),
+                job_name=job_name,
                 run_config=changes_config(plan.feed.name),
                 tags=range_tags(first, last),
             )
-    uneven = [plan.feed.name for plan in plans if plan.is_short_or_long]
-    if uneven:
-        yield dg.RunRequest(
-            job_name=RECONCILE, run_config=reconcile_config(whole=False, feeds=uneven)
-        )
+    if not state.pending_extracts:
+        # What waits to be loaded is not missing.
+        yield from reconcile_requests(instance, plans, state.held)
     # What a killed run left: extracts that no automation will hear of again.
-    is_left = state.pending_extracts or not state.is_published
-    if is_left and all(plan.is_quiet for plan in plans):
+    is_left = state.pending_extracts or (
+        not state.is_published and not any(plan.is_short_or_long for plan in plans)
+    )
+    if (
+        is_left
+        and all(plan.months is None for plan in plans)
+        and not is_running(instance, ASSETS_BY_THEMSELVES)
+        and not has_ended(instance, PUBLISH, since=now() - _AGAIN_AFTER)
+    ):
         yield dg.RunRequest(job_name=PUBLISH)
 
 

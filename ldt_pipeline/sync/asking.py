@@ -40,8 +40,10 @@ class Asked:
         return self.state.is_settled and not due and all(plan.is_quiet for plan in self.plans)
 
 
-def ask(settings: Settings, state: State) -> Asked:
+def ask(settings: Settings, state: State, *, is_hasty: bool = False) -> Asked:
     """Ask each list whether anything changed; where nothing did, note that what is published stands.
+
+    `is_hasty` gives up soon: for those who ask again a minute later.
 
     Raises:
         ApiError: A list could not be asked.
@@ -49,7 +51,7 @@ def ask(settings: Settings, state: State) -> Asked:
     """
     store = RawStore(str(settings.raw_dir))
     asked_at = now()
-    with connect(settings) as client:
+    with connect(settings, is_hasty=is_hasty) as client:
         plans = plan_feeds(client, store, state)
         if state.is_settled:
             confirm(settings.confirmed_path, (p.feed.name for p in plans if p.is_quiet), asked_at)

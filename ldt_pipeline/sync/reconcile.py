@@ -32,7 +32,10 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class Reconciled:
-    """What was compared and found. `rosters` are the manifests of what was new in rosters."""
+    """What was compared and found. `rosters` are the manifests of what was new in rosters.
+
+    `compared` counts rosters where several are looked at, and else the records of the list.
+    """
 
     feed: str
     compared: int = 0
@@ -87,6 +90,8 @@ def reconcile_roster(
     with open_warehouse(settings.warehouse_path) as connection:
         known = hashes(connection, feed.entity, feed.roster_column, key)
     manifest, identities = fetch_roster(client, store, feed.roster, key, known=known)
+    if into is None:
+        result.compared = len(identities)
     if manifest is not None:
         result.rosters.append(manifest)
         result.stored += manifest.records

@@ -18,13 +18,15 @@ import duckdb
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
-from ldt_pipeline.tables import TABLES, Table
-from ldt_pipeline.warehouse.outcomes import API_TOTALS, noted_outcomes
+from ldt_pipeline.tables import TABLES, Layer, Table
+from ldt_pipeline.warehouse.outcomes import API_TOTALS, noted_outcomes, outdated_marts
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import listed
 
 _LISTS_READ_WITHIN = dt.timedelta(minutes=10)
 """So long may reading the lists of a new event take before that is trouble."""
+
+_MARTS = [each.name for each in TABLES.values() if each.layer is Layer.MART]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,13 +113,21 @@ def require_structure(connection: duckdb.DuckDBPyConnection) -> None:
 
     Raises:
         NewEventsError: It may as soon as lists of events are read which appeared a few minutes ago.
-        ChecksFailedError: It may not; the text names each structural check that failed.
+        ChecksFailedError: It may not; the text names each structural check that failed, or the
+            tables that are older than what is loaded. Their ids may agree with it all the same.
     """
+    outdated = outdated_marts(connection, _MARTS)
     failed = [outcome for outcome in _found(connection) if not outcome.passed]
-    if failed:
-        reasons = "; ".join(f"{each.check.table}: {each.sentence}" for each in failed)
-        text = f"Nothing was published, the last published file stays. {reasons}."
-        is_early = all(each.check.is_waited_for for each in failed) and _are_new(connection)
+    reasons = [f"{each.check.table}: {each.sentence}" for each in failed]
+    if outdated:
+        reasons.append(
+            f"Older than what is loaded: {', '.join(outdated)}; the job load_and_publish makes them "
+            "first, as `ldt sync` does"
+        )
+    if reasons:
+        text = f"Nothing was published, the last published file stays. {'; '.join(reasons)}."
+        is_waited_for = not outdated and all(each.check.is_waited_for for each in failed)
+        is_early = is_waited_for and _are_new(connection)
         raise NewEventsError(text) if is_early else ChecksFailedError(text)
 
 

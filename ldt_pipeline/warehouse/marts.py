@@ -30,7 +30,7 @@ from ldt_pipeline.warehouse.entries import (
     build_start_list,
     build_start_list_changes,
 )
-from ldt_pipeline.warehouse.outcomes import forget_outcomes
+from ldt_pipeline.warehouse.outcomes import forget_outcomes, note_made
 from ldt_pipeline.warehouse.read import read_table, relation
 from ldt_pipeline.warehouse.schema import listed
 
@@ -161,10 +161,12 @@ def build_mart(sources: Sources, name: str) -> int:
     connection = sources.connection
     frame = BUILDERS[name](sources)
     if isinstance(frame, int):
+        note_made(connection, name)
         return frame
     names = listed(table(name).schema)
     with registered(connection, "mart_rows", frame), transaction(connection):
         forget_outcomes(connection, name)
         connection.execute(f"DELETE FROM marts.{name}")
         connection.execute(f"INSERT INTO marts.{name} ({names}) SELECT {names} FROM mart_rows")
+    note_made(connection, name)
     return frame.height

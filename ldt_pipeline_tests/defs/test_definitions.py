@@ -68,6 +68,12 @@ def test_every_resource_that_is_asked_for_exists() -> None:
         assert schedule.required_resource_keys <= resources, schedule.name
 
 
+def test_every_step_shows_that_its_run_is_alive() -> None:
+    """The storage does, so each step has it: a killed run would be under way for ever."""
+    for each in [*defs.assets, *defs.asset_checks]:
+        assert "storage" in each.required_resource_keys, each.op.name
+
+
 def test_structural_checks_block_and_advice_does_not() -> None:
     specs = [spec for each in defs.asset_checks for spec in each.check_specs]
     blocking = {(spec.asset_key.to_user_string(), spec.name) for spec in specs if spec.blocking}

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
+import duckdb
 import pytest
 
+from ldt_pipeline.dagster_runs import Runner
 from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs.jobs import LOAD, reconcile_config
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
+from ldt_pipeline.defs.unfinished import rests
+from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import set_aside
+from ldt_pipeline.sandbox import Faults
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.tables import TABLES
+from ldt_pipeline_tests.defs.conftest import STARTED_AT
 
 pytestmark = pytest.mark.slow
 
+FAILURE = dg.DagsterRunStatus.FAILURE
 RESOURCES = {"api": LetsDoThis(), "storage": Storage()}
 
 
@@ -60,6 +71,88 @@ def test_a_poll_after_a_deletion_starts_a_reconcile(synced, account) -> None:
     assert config["feeds"] == ["participants"]
 
 
+def test_what_waits_to_be_loaded_is_not_missing(synced, account) -> None:
+    """A poll between the run that read an entry and the one that loads it: no reason to reconcile."""
+    account.add_participant(race_id=account.race_ids()[0])
+    (request,) = tick(poll_sensor, synced).run_requests
+    run_it(request, synced)
+    result = tick(poll_sensor, synced)
+    assert [request.job_name for request in result.run_requests] == ["load_and_publish"]
+
+
+def test_what_rosters_do_not_explain_has_the_list_read_whole(synced, account) -> None:
+    """A late row of a race that nobody has heard of is in no roster that we know to read."""
+    event_id = account.add_event(name="Unheard of")
+    late = account.insert_late_participant(
+        race_id=account.race_ids(event_id)[0], updated_at=STARTED_AT - timedelta(days=90)
+    )
+    wholes: list[bool] = []
+    for _ in range(2):
+        (request,) = tick(poll_sensor, synced).run_requests
+        wholes.append(request.run_config["ops"]["raw_deletions"]["config"]["whole"])
+        run_it(request, synced)
+    assert wholes == [False, True]
+    Runner(defs, synced, lambda _: None).run(LOAD)
+    assert late in read_ids(), "found, and loaded"
+    jobs = [each.job_name for each in tick(poll_sensor, synced).run_requests]
+    assert jobs == ["load_and_publish"]
+
+
+def test_what_nothing_explains_is_not_reconciled_every_minute(synced, account, monkeypatch) -> None:
+    """A total that is wrong stays wrong, and each try may read a million records."""
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute(
+            "INSERT INTO tidy.participants BY NAME (SELECT * REPLACE ('twin' AS participant_id) "
+            "FROM tidy.participants LIMIT 1)"
+        )
+    monkeypatch.setattr("ldt_pipeline.sync.reconcile._settle_missing", lambda *_: None)
+    for _ in range(2):
+        (request,) = tick(poll_sensor, synced).run_requests
+        run_it(request, synced)
+    assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
+    account.delete_participant(sorted(account.participant_ids())[0])
+    (request,) = tick(poll_sensor, synced).run_requests
+    assert request.run_config["ops"]["raw_deletions"]["config"]["whole"] is False, "news"
+
+
+def test_a_list_that_cannot_be_read_is_not_read_whole_every_minute(synced, account) -> None:
+    account.delete_participant(sorted(account.participant_ids())[0])
+    (request,) = tick(poll_sensor, synced).run_requests
+    job = defs.resolve_job_def(request.job_name)
+    whole = {key: value.replace("rosters", "whole list") for key, value in request.tags.items()}
+    synced.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE, tags=whole)
+    assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
+
+
+def test_what_may_not_be_published_is_not_tried_every_minute(synced) -> None:
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute("UPDATE ops.publications SET extracts = 0")
+    name = defs.resolve_implicit_global_asset_job_def().name
+    automation = dg.DagsterRun(job_name=name, status=dg.DagsterRunStatus.STARTED)
+    synced.add_run(automation)
+    assert "Assets are being made" in tick(poll_sensor, synced).skip_message
+    synced.delete_run(automation.run_id)
+    (request,) = tick(poll_sensor, synced).run_requests
+    assert request.job_name == "load_and_publish"
+    job = defs.resolve_job_def(request.job_name)
+    synced.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE)
+    assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
+
+
+def run_it(request: dg.RunRequest, instance: dg.DagsterInstance) -> None:
+    job = defs.resolve_job_def(request.job_name)
+    result = job.execute_in_process(
+        instance=instance, run_config=request.run_config, tags=request.tags
+    )
+    assert result.success
+
+
+def read_ids() -> set[str]:
+    with duckdb.connect(str(load_settings().warehouse_path), read_only=True) as connection:
+        rows = connection.execute("SELECT participant_id FROM tidy.participants").fetchall()
+    return {row[0] for row in rows}
+
+
 def test_a_poll_without_a_key_says_so(instance, monkeypatch) -> None:
     monkeypatch.delenv("LDT_API_KEY")
     assert "LDT_API_KEY" in tick(poll_sensor, instance).skip_message
@@ -72,6 +165,59 @@ def test_a_poll_of_an_api_that_is_down_is_skipped_with_a_sentence(
     result = tick(poll_sensor, instance)
     assert "refused the key" in result.skip_message
     assert sandbox.api_key not in result.skip_message
+
+
+@pytest.mark.parametrize("fault", ["http_500", "throttled_seconds", "throttled_date"])
+def test_a_poll_gives_up_before_dagster_ends_it(synced, sandbox, fault) -> None:
+    """After 60 s a tick is a failure which says that our code can't be reached, and not why."""
+    sandbox.faults = Faults(rates={fault: 1.0}, retry_after_seconds=60)
+    begun = time.monotonic()
+    result = tick(poll_sensor, synced)
+    assert time.monotonic() - begun < 15
+    assert "GET /participants" in result.skip_message
+
+
+def test_what_fails_again_and_again_is_tried_less_and_less(synced, account, sandbox) -> None:
+    """A key that is revoked over a weekend would leave thousands of failed runs otherwise."""
+    sandbox.revoke_key(sandbox.api_key)
+    make_all_events_due()
+    (request,) = tick(partition_sensor, synced).run_requests
+    job = defs.resolve_job_def(request.job_name)
+    result = job.execute_in_process(instance=synced, tags=request.tags, raise_on_error=False)
+    assert not result.success
+    assert "failed" in tick(partition_sensor, synced).skip_message
+    (run,) = synced.get_run_records(dg.RunsFilter(job_name="read_events", statuses=[FAILURE]))
+    at = datetime.fromtimestamp(run.end_time, UTC)
+    assert rests(synced, "read_events", at + timedelta(seconds=50))
+    assert not rests(synced, "read_events", at + timedelta(seconds=70))
+    for _ in range(40):
+        synced.create_run_for_job(job, status=FAILURE)
+    moment = now() + timedelta(minutes=20)
+    assert rests(synced, "read_events", moment)
+    assert not rests(synced, "read_events", moment + timedelta(minutes=11)), "half an hour at most"
+    synced.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS)
+    assert not rests(synced, "read_events", now())
+
+
+def test_a_list_that_fails_again_and_again_is_read_less_and_less(synced, account) -> None:
+    account.update_participant(sorted(account.participant_ids())[0], bib_number="9")
+    assert tick(poll_sensor, synced).run_requests
+    synced.create_run_for_job(defs.resolve_job_def("fetch_participants"), status=FAILURE)
+    assert "has just failed" in tick(poll_sensor, synced).skip_message
+
+
+def make_all_events_due() -> None:
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute("UPDATE ops.load_log SET extracted_at = extracted_at - INTERVAL 90 DAY")
+
+
+def test_reconciling_a_list_that_does_not_exist_says_so(synced) -> None:
+    job = defs.resolve_job_def("reconcile")
+    config = reconcile_config(whole=False, feeds=["participant"])
+    result = job.execute_in_process(instance=synced, run_config=config, raise_on_error=False)
+    assert not result.success
+    (failure,) = [each for each in result.all_events if each.is_step_failure]
+    assert "participant is no list" in failure.step_failure_data.error.to_string()
 
 
 def test_new_events_and_races_become_partitions_and_are_read(synced, account) -> None:

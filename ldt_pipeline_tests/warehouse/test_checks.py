@@ -20,7 +20,13 @@ from ldt_pipeline.warehouse.books import compare, note_comparison
 from ldt_pipeline.warehouse.checks import Check, ChecksFailedError, checks, require_structure
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import BUILDERS, Sources, build_mart
-from ldt_pipeline.warehouse.outcomes import API_TOTALS, note_outcomes, noted_outcomes
+from ldt_pipeline.warehouse.outcomes import (
+    API_TOTALS,
+    note_made,
+    note_outcomes,
+    noted_outcomes,
+    outdated_marts,
+)
 from ldt_pipeline_tests.warehouse.histories import Extract, warehouse, write
 
 TIDY = [each for each in TABLES.values() if each.layer is Layer.TIDY]
@@ -144,5 +150,26 @@ def test_the_second_check_of_the_same_rows_reads_none(
     with warehouse(tmp_path / "w.duckdb") as connection:
         structural = [each for each in checks() if each.is_structural]
         note_outcomes(connection, {(each.table, each.name): 0 for each in structural})
+        for name in BUILDERS:
+            note_made(connection, name)
         monkeypatch.setattr(checking, "run_check", None)
         require_structure(connection)
+
+
+def test_marts_that_are_older_than_what_is_loaded_are_not_published(tmp_path: Path) -> None:
+    """Also where one was made before another that it follows."""
+    store = RawStore(str(tmp_path / "raw"))
+    record = '{"id": "a", "eventId": "e1", "bibNumber": "%s"}'
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        for bib, first in (("1", "start_list"), ("2", "participant_versions")):
+            write(store, [Extract("participants", "2025-01", (record % bib,))])
+            load_pending(connection, store)
+            assert outdated_marts(connection, BUILDERS) == sorted(BUILDERS)
+            sources = Sources(
+                connection=connection, questions=load_questions(None), configured_event_ids=()
+            )
+            for name in sorted(BUILDERS, key=lambda each, first=first: each != first):
+                build_mart(sources, name)
+        assert outdated_marts(connection, BUILDERS) == ["participant_versions"]
+        with pytest.raises(ChecksFailedError, match="Older than what is loaded: participant_v"):
+            require_structure(connection)
