@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dagster as dg
 
@@ -38,7 +37,7 @@ _KILLED = "The process that ran it was ended from outside."
 @contextmanager
 def alive(settings: Settings, run_id: str) -> Generator[None]:
     """Hold the file that says that a run's process lives, within the block."""
-    folder = _folder(settings)
+    folder = settings.alive_dir
     make_folder(folder)
     path, begun = folder / run_id, folder / f"{TEMPORARY_PREFIX}{run_id}"
     descriptor = os.open(begun, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE)
@@ -56,7 +55,7 @@ def alive(settings: Settings, run_id: str) -> Generator[None]:
 
 def end_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
     """End the runs whose process was killed, whoever started them; gives how many there were."""
-    folder = _folder(settings)
+    folder = settings.alive_dir
     if not folder.exists():
         return 0
     count = 0
@@ -99,7 +98,3 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     else:
         instance.report_run_failed(run, _KILLED)
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _folder(settings: Settings) -> Path:
-    return settings.data_dir / "dagster" / "alive"

@@ -157,7 +157,7 @@ class Settings(BaseSettings):
         databases = (self.warehouse_path, self.published_path)
         return (
             *(self.raw_dir, self.exports_dir, self.ledger_dir, self.data_dir / "dagster"),
-            *(self.allocations_dir, self.alerts_dir, self.confirmed_path),
+            *(self.allocations_dir, self.alerts_dir, self.alive_dir, self.confirmed_path),
             *databases,
             *(path.with_name(f"{path.name}.wal") for path in databases),
             *(self.warehouse_path.with_suffix(each) for each in (".lock", ".damaged")),
@@ -177,6 +177,11 @@ class Settings(BaseSettings):
     def alerts_dir(self) -> Path:
         """Where it is written down what is wrong, and who was told."""
         return self.data_dir / "alerts"
+
+    @property
+    def alive_dir(self) -> Path:
+        """Where each run that is under way holds a file, to show that its process lives."""
+        return self.data_dir / "alive"
 
     def require_api_key(self) -> str:
         """Give the key.

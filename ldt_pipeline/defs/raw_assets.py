@@ -1,6 +1,5 @@
 """Raw assets: the API's lists in the raw store, by month, event and race, and the tombstones."""
 
-from collections import Counter
 from collections.abc import Mapping
 
 import dagster as dg
@@ -15,6 +14,7 @@ from ldt_pipeline.feeds.catalogue import (
     APPLICATIONS,
     CHANGE_FEEDS,
     EVENT_APPLICATIONS,
+    FEEDS,
     PARTICIPANTS,
     RACE_PARTICIPANTS,
     SNAPSHOT_FEEDS,
@@ -27,7 +27,7 @@ from ldt_pipeline.feeds.snapshots import fetch_snapshots
 from ldt_pipeline.leftovers import clear_leftovers
 from ldt_pipeline.progress import reporter
 from ldt_pipeline.raw import Manifest, RawStore
-from ldt_pipeline.raw.quarantine import look_for_damage
+from ldt_pipeline.raw.quarantine import look_for_damage, past_damage
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.reconcile import (
     Reconciled,
@@ -180,16 +180,14 @@ def roster_asset(
             tag_run(context, path, events=ids)
         else:
             tag_run(context, path, races=ids)
-        held = _held_by_partition(storage.raw(), roster)
         with api.client() as client:
             for key in context.partition_keys:
                 result = reconcile_roster(client, storage.raw(), storage.settings, feed, id_of(key))
-                stored = sum(each.records for each in result.rosters)
                 context.add_asset_metadata(
                     {
-                        "dagster/partition_row_count": held[id_of(key)] + stored,
+                        "dagster/partition_row_count": _held(storage.raw(), roster, id_of(key)),
                         "in_roster": result.compared,
-                        "stored_now": stored,
+                        "stored_now": sum(each.records for each in result.rosters),
                         "deleted": result.deleted,
                         **_named(names, id_of(key)),
                     },
@@ -263,10 +261,12 @@ def _report_months(
     requests: int,
 ) -> None:
     by_month = fetched.records_by_month
-    held = _held_by_partition(store, feed)
     for key in context.partition_keys:
         context.add_asset_metadata(
-            {"dagster/partition_row_count": held[key], "stored_now": by_month.get(key, 0)},
+            {
+                "dagster/partition_row_count": _held(store, feed, key),
+                "stored_now": by_month.get(key, 0),
+            },
             partition_key=key,
         )
     context.log.info(
@@ -275,23 +275,21 @@ def _report_months(
     )
 
 
-def _held_by_partition(store: RawStore, feed: Feed) -> Counter[str]:
-    """Count the records that partitions hold, of whichever run."""
-    held = Counter[str]()
-    for each in store.manifests(feed.name):
-        held[each.partition] += each.records
-    return held
+def _held(store: RawStore, feed: Feed, partition: str) -> int:
+    """Count the records that a partition holds, of whichever run."""
+    manifests = past_damage(
+        store, lambda: store.manifests_in(feed.name, feed.partition_key, partition)
+    )
+    return sum(each.records for each in manifests)
 
 
 def _report_rosters(
     context: dg.AssetExecutionContext, store: RawStore, feed: ChangeFeed, result: Reconciled
 ) -> None:
     """Tell Dagster of rosters that were read on the way, and of the comparison."""
-    held = Counter[str]()
-    if feed.roster and result.rosters:
-        held = _held_by_partition(store, feed.roster)
     for manifest in result.rosters:
-        context.log_event(_roster_materialization(manifest, held[manifest.partition]))
+        held = _held(store, FEEDS[manifest.feed], manifest.partition)
+        context.log_event(_roster_materialization(manifest, held))
     context.log.info(
         f"{feed.name}: compared {result.compared}, read {len(result.rosters)} rosters, "
         f"{result.deleted} records are gone, {result.still_there} have moved."

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -115,15 +115,25 @@ class RawStore:
 
         `without` names ids of extracts to leave out, unread.
         """
+        return self._manifests(lambda: self._manifest_paths(feed), without or set())
+
+    def manifests_in(self, feed: str, partition_key: str, partition: str) -> list[Manifest]:
+        """Give the manifests of one partition, in the order in which extracts are loaded."""
+        folder = partition_folder(partition_key, partition)
+        return self._manifests(lambda: self._manifest_paths(feed, folder), set())
+
+    def _manifests(
+        self, list_paths: Callable[[], Iterable[UPath]], without: set[str]
+    ) -> list[Manifest]:
         for _ in range(_LISTINGS_MOST):
             with suppress(FileNotFoundError):  # replaced since it was listed
-                return self._manifests(feed, without or set())
-        return self._manifests(feed, without or set())
+                return self._decoded(list_paths(), without)
+        return self._decoded(list_paths(), without)
 
-    def _manifests(self, feed: str | None, without: set[str]) -> list[Manifest]:
+    def _decoded(self, paths: Iterable[UPath], without: set[str]) -> list[Manifest]:
         found = [
             decode_manifest(path)
-            for path in self._manifest_paths(feed)
+            for path in paths
             if path.name.removesuffix(MANIFEST_SUFFIX) not in without
         ]
         return sorted(found, key=lambda each: (each.extracted_at, each.extract_id))
@@ -244,19 +254,19 @@ class RawStore:
             return []
         return list(self.root.glob(f"*/*=*/*{MANIFEST_SUFFIX}"))
 
-    def _manifest_paths(self, feed: str | None) -> Iterator[UPath]:
+    def _manifest_paths(self, feed: str | None, folder: str = "*=*") -> Iterator[UPath]:
         if not self.root.exists():
             return
-        paths = self._existing(feed)
+        paths = self._existing(feed, folder)
         replaced = _replaced(paths)
         for base, extract_id in newest_generations(paths).items():
             if base not in replaced:
                 yield paths[extract_id]
 
-    def _existing(self, feed: str | None) -> dict[str, UPath]:
+    def _existing(self, feed: str | None, folder: str = "*=*") -> dict[str, UPath]:
         return {
             path.name.removesuffix(MANIFEST_SUFFIX): path
-            for path in self.root.glob(f"{feed or '*'}/*=*/*{MANIFEST_SUFFIX}")
+            for path in self.root.glob(f"{feed or '*'}/{folder}/*{MANIFEST_SUFFIX}")
         }
 
     def _successor(self, manifest: Manifest) -> Manifest | None:
