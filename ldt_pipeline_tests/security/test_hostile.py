@@ -226,7 +226,7 @@ def test_a_sync_through_dagster(synced: tuple[Path, Ran], dataset: Dataset) -> N
     assert_equals_served(published(folder), dataset)
     assert {path.name for path in folder.iterdir()} == {"data"}
     ours = {
-        *("raw", "dagster", "organiser.json", "confirmed.json", "sync.lock"),
+        *("raw", "alive", "dagster", "organiser.json", "confirmed.json", "sync.lock"),
         *("warehouse.duckdb", "warehouse.lock", "ldt.duckdb"),
     }
     assert {path.name for path in (folder / "data").iterdir()} == ours
