@@ -52,7 +52,7 @@ def ask(settings: Settings, state: State, *, is_hasty: bool = False) -> Asked:
     store = RawStore(str(settings.raw_dir))
     asked_at = now()
     with connect(settings, is_hasty=is_hasty) as client:
-        plans = plan_feeds(client, store, state)
+        plans = plan_feeds(client, store, state, is_hasty=is_hasty)
         if state.is_settled:
             confirm(settings.confirmed_path, (p.feed.name for p in plans if p.is_quiet), asked_at)
         remember_organiser(settings.data_dir, settings.require_api_key())

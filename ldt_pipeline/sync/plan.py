@@ -47,13 +47,17 @@ class FeedPlan:
         return self.months is None and not self.is_short_or_long
 
 
-def plan_feeds(client: Client, store: RawStore, state: State) -> list[FeedPlan]:
+def plan_feeds(
+    client: Client, store: RawStore, state: State, *, is_hasty: bool = False
+) -> list[FeedPlan]:
     """Ask each list whether anything changed: one request a list, two soon after a change.
+
+    More where many changed at once; `is_hasty` leaves that to the run that reads them.
 
     Raises:
         ApiError: A list could not be asked.
     """
-    return [_plan_feed(client, store, state, feed) for feed in CHANGE_FEEDS]
+    return [_plan_feed(client, store, state, feed, is_hasty) for feed in CHANGE_FEEDS]
 
 
 def due_events(
@@ -86,10 +90,12 @@ def due_events(
     return [event.event_id for event in nearest_first if is_due(event)]
 
 
-def _plan_feed(client: Client, store: RawStore, state: State, feed: ChangeFeed) -> FeedPlan:
+def _plan_feed(
+    client: Client, store: RawStore, state: State, feed: ChangeFeed, is_hasty: bool
+) -> FeedPlan:
     totals = ask_totals(client, feed)
     at = position(store, feed)
-    months = _months(client, store, feed, totals, at)
+    months = _months(client, store, feed, totals, at, is_hasty=is_hasty)
     damaged = [each.folder.partition("=")[2] for each in waiting(store, feed.name)]
     if damaged:
         months = min(*damaged, *(months or damaged)), max(*damaged, *(months or damaged))
@@ -110,7 +116,13 @@ def _plan_feed(client: Client, store: RawStore, state: State, feed: ChangeFeed) 
 
 
 def _months(
-    client: Client, store: RawStore, feed: ChangeFeed, totals: Totals, at: Position | None
+    client: Client,
+    store: RawStore,
+    feed: ChangeFeed,
+    totals: Totals,
+    at: Position | None,
+    *,
+    is_hasty: bool,
 ) -> tuple[str, str] | None:
     newest = totals.newest_updated_at or totals.asked_at
     if at is None:
@@ -124,7 +136,7 @@ def _months(
     is_newer = totals.newest_updated_at is not None and totals.newest_updated_at > at.watermark
     # A record without an instant may stand before all others, and hide which one is the newest.
     is_unsure = not at.is_settled or (totals.newest_updated_at is None and totals.total != 0)
-    if is_newer or (is_unsure and has_unseen(client, store, feed, at)):
+    if is_newer or (is_unsure and has_unseen(client, store, feed, at, is_hasty=is_hasty)):
         first = at.next_after or at.watermark
         return month_of(min(first, newest)), month_of(max(newest, at.watermark))
     return None

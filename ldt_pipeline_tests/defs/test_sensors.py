@@ -173,7 +173,7 @@ def test_a_poll_gives_up_before_dagster_ends_it(synced, sandbox, fault) -> None:
     sandbox.faults = Faults(rates={fault: 1.0}, retry_after_seconds=60)
     begun = time.monotonic()
     result = tick(poll_sensor, synced)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 45
     assert "GET /participants" in result.skip_message
 
 

@@ -195,6 +195,22 @@ def test_a_record_from_the_future_hides_nothing(future: timedelta, tmp_path: Pat
         assert position(store, PARTICIPANTS) is not None
 
 
+def test_who_is_in_a_hurry_walks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll is ended after a minute: what is longer than a page is left to a run."""
+    monkeypatch.setattr(changes, "OVERLAP", timedelta())
+    dataset = records(60, step_seconds=1)
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        store = RawStore(str(tmp_path))
+        fetch_changes(client, store, PARTICIPANTS)
+        at = position(store, PARTICIPANTS)
+        assert at is not None
+        before = len(api.requests)
+        assert changes.has_unseen(client, store, PARTICIPANTS, at, is_hasty=True)
+        assert len(api.requests) == before + 1
+        assert not changes.has_unseen(client, store, PARTICIPANTS, at)
+        assert len(api.requests) > before + 2
+
+
 @pytest.mark.parametrize("newest", [datetime(2025, 6, 1, tzinfo=UTC), None])
 def test_a_load_that_was_interrupted_goes_on(newest: datetime | None, tmp_path: Path) -> None:
     """Windows that were proved are not read again, but for what moved since."""
