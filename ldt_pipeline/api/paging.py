@@ -162,7 +162,7 @@ def walk(
             time.sleep(_PAUSE_SECONDS * 2 ** (attempt - 1) * (0.5 + random.random()))  # noqa: S311
         lap = _Lap()
         try:
-            for page_records, total, server_time in _pages(client, request):
+            for page_records, total, server_time in _answers(client, request):
                 _refuse_long(page_records, total, is_open=is_open, records_most=most)
                 most = None
                 lap.see(page_records, total, server_time)
@@ -195,6 +195,16 @@ def walk(
         "Nothing of it is used. Try again later; if it goes on, tell your contact at "
         "Let's Do This."
     )
+
+
+def pages(client: Client, request: ListRequest) -> Iterator[list[Record]]:
+    """Follow a list's cursors, for whoever stops before its end: nothing is proved.
+
+    Raises:
+        ApiError: A page could not be had.
+    """
+    for records, _, _ in _answers(client, request):
+        yield records
 
 
 def _refuse_long(
@@ -321,7 +331,7 @@ def _total_now(client: Client, request: ListRequest) -> int | None:
     return first_record(client, request)[1]
 
 
-def _pages(
+def _answers(
     client: Client, request: ListRequest
 ) -> Iterator[tuple[list[Record], int | None, dt.datetime | None]]:
     """Follow the cursors of one walk to where it ends, by whichever reading."""

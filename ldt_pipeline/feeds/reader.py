@@ -24,6 +24,7 @@ from ldt_pipeline.feeds.months import MonthWriter
 from ldt_pipeline.feeds.pieces import cut, cut_again, records_most
 from ldt_pipeline.feeds.positions import OVERLAP, TAIL, Known, Position, record_position
 from ldt_pipeline.feeds.spikes import Spike, find_spike
+from ldt_pipeline.feeds.undated import find_undated
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore, Walk
 from ldt_pipeline.raw.extract_files import new_id
@@ -176,6 +177,23 @@ class Reader:
         else:
             # A list that is quiet for years is read whole each night.
             self._store.forget_walks(self._feed.name, but=TAIL)
+
+    def read_undated(self, known: Known) -> None:
+        """Read what says not when it changed, and is in no window therefore."""
+        found = find_undated(self._client, list_request(self._feed))
+        records = [self._book.stored(self._feed.entity, each) for each in found]
+        if self._identities is not None:
+            self._identities.update(each.identity for each in records)
+        writer = MonthWriter(self._store, self._feed, now(), _source(self._feed, Window()))
+        try:
+            for record in records:
+                if record.hash != known.get(record.identity):
+                    writer.append(record)
+        except BaseException as error:
+            writer.abandon(error)
+            raise
+        self.fetched.manifests.extend(writer.commit())
+        self.fetched.seen += len(records)
 
     def _record_coverage(self, walk: Walk, end: dt.datetime) -> None:
         """Record that a window need not be read again, but for what may be committed late."""

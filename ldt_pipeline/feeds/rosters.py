@@ -22,6 +22,7 @@ from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.feeds.catalogue import ChangeFeed, Feed
 from ldt_pipeline.feeds.changes import store_records
 from ldt_pipeline.feeds.positions import Known
+from ldt_pipeline.feeds.undated import find_undated
 from ldt_pipeline.instants import format_instant, now
 from ldt_pipeline.raw import DELETIONS, ExtractWriter, Manifest, RawStore
 
@@ -74,7 +75,8 @@ def fetch_roster(
     writer: ExtractWriter | None = None
     try:
         request = ListRequest(operation=roster.operation, record_id=key)
-        for records in walk_window(client, request, Window(), Proof()):
+        undated = find_undated(client, request)
+        for records in (undated, *walk_window(client, request, Window(), Proof())):
             for read in records:
                 record = book.stored(roster.entity, read)
                 identities.add(record.identity)

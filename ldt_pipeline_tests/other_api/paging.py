@@ -161,16 +161,24 @@ class Pager:
                 tests.append(_later(field, _instant(text), self._readings.after_inclusive))
             if (text := given.get(f"{field}[before]")) is not None:
                 tests.append(_earlier(field, _instant(text), self._readings.before_inclusive))
-        if self._readings.unmade == "nowhere" and any(key.startswith("createdAt") for key in given):
-            tests.append(lambda record: record.get("createdAt") is not None)
+        for field, is_hidden in (
+            ("createdAt", self._readings.unmade == "nowhere"),
+            ("updatedAt", self._readings.unchanged != "first"),
+        ):
+            if is_hidden and any(key.startswith(field) for key in given):
+                tests.append(_has(field))
         return lambda record: all(test(record) for test in tests)
 
     def _place(self, record: Record, collection: str, order: _Order) -> Place:
         record_id = str(record["id"])
         if order.is_named:
+            last = {
+                "createdAt": self._readings.unmade == "nowhere",
+                "updatedAt": self._readings.unchanged == "nowhere",
+            }
             values = tuple(
                 _LAST
-                if self._readings.unmade == "nowhere" and record.get(key) is None
+                if last[key] and record.get(key) is None
                 else sign * int((record.get(key) or _EPOCH).timestamp() * 1_000_000)
                 for key, sign in order.keys
             )
@@ -304,6 +312,10 @@ def _earlier(field: str, bound: datetime, inclusive: bool) -> Callable[[Record],
     if inclusive:
         return lambda record: (record.get(field) or _EPOCH) <= bound
     return lambda record: (record.get(field) or _EPOCH) < bound
+
+
+def _has(field: str) -> Callable[[Record], bool]:
+    return lambda record: record.get(field) is not None
 
 
 def _total(reading: Totals, *, right: int, remaining: int) -> dict[str, Any]:

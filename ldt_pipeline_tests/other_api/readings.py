@@ -69,6 +69,10 @@ class Readings:
     """Where records without `createdAt` are: before all others, or, as SQL has it, in no window, and
     last in either order."""
 
+    unchanged: Literal["first", "in_no_window", "nowhere"] = "first"
+    """Where records without `updatedAt` are: before all others, or the same but in no window, or, as SQL
+    has it, in no window, and last in either order."""
+
     cursors: Literal["opaque", "record_id", "offset"] = "opaque"
     """`opaque` keeps the place in the order that it was made for. `record_id` is the id of a
     record, whose place is looked up when the cursor comes back: a record that was updated since

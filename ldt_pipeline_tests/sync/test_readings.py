@@ -22,7 +22,7 @@ LONELY_EVENT = "9000001"
 OF_LISTS = (
     *("end_of_list", "after_inclusive", "before_inclusive", "cursors", "deleted_cursor"),
     *("default_order", "ties", "total_results", "roster_totals", "timestamps"),
-    *("narrows_by_creation", "unmade"),
+    *("narrows_by_creation", "unmade", "unchanged"),
 )
 OF_SHAPES = (
     *("waves", "tags", "booker", "prices", "tickets", "group_tickets", "null_elements"),
@@ -81,6 +81,7 @@ SAME = {
     # To a client these are other readings that are tested, of lists and of their totals.
     *(("roster_totals", value) for value in ("right", "text", "null")),
     ("unmade", "nowhere"),
+    *(("unchanged", value) for value in ("in_no_window", "nowhere")),
 }
 SINGLES = [
     pytest.param(replace(SMALL_PAGES, **{name: value}), id=f"{name}={value}")
@@ -214,6 +215,30 @@ def test_ties_that_fit_on_no_page_in_another_order_each_time(tmp_path: Path) -> 
             account.sync()
     assert not account.settings.published_path.exists()
     assert not account.store.manifests("participants")
+
+
+@pytest.mark.parametrize("unchanged", get_args(get_type_hints(Readings)["unchanged"]))
+def test_records_that_do_not_say_when_they_changed(unchanged: Any, tmp_path: Path) -> None:
+    """No window holds them, and the list is longer than a page."""
+    readings = replace(SMALL_PAGES, unchanged=unchanged)
+    dataset = small(readings)
+    participants = dataset.live("participants")
+    with OtherApi(dataset, readings) as api:
+        account = Account.of(tmp_path, api)
+        for record in participants[:3]:
+            api.put("participants", {**record, "updatedAt": None})
+        account.sync()
+        assert_equals_truth(account, dataset)
+        change(api)
+        account.sync(publish=False)
+        api.put("participants", {**participants[4], "id": "late", "updatedAt": None})
+        account.sync()
+        assert_equals_truth(account, dataset)
+        stamp, held = account.stamp(), account.store.extract_ids()
+        assert account.sync().requests <= QUIET_REQUESTS
+        assert (account.stamp(), account.store.extract_ids()) == (stamp, held)
+        account.reconcile_whole()
+        assert account.store.extract_ids() == held
 
 
 def test_without_totals_a_deletion_shows_when_lists_are_read_whole(tmp_path: Path) -> None:
