@@ -133,6 +133,12 @@ class Readings:
     """What the lists of an event or race that nobody has heard of are."""
     missing_status: int = 404
     """The status for a record that is not, or no longer, there."""
+    missing_answer: Literal["message", "null", "object", "null_data", "no_data"] = "message"
+    """What comes with it; an empty answer comes with status 200 instead."""
+    empty_list: Literal["list", "null", "absent"] = "list"
+    """What `data` is in an answer without records; absent only where there is a `page`."""
+    byte_order_mark: bool = False
+    """Whether bodies begin with one."""
     strict_params: bool = False
     """Status 400 on a parameter that is not listed for the operation."""
     encoded_brackets_only: bool = False

@@ -30,7 +30,7 @@ OF_SHAPES = (
 )
 OF_TRANSPORT = (
     *("pretty", "gzip", "chunked", "date_header", "unknown_parent", "strict_params"),
-    "encoded_brackets_only",
+    *("encoded_brackets_only", "byte_order_mark"),
 )
 NO_TOTALS = ("missing", "null")
 SMALL_PAGES = Readings(max_page_size=50)
@@ -118,6 +118,7 @@ SHAPES_AND_TRANSPORT = [
         extra_keys=True,
         pretty=True,
         gzip=True,
+        byte_order_mark=True,
         unknown_parent="empty",
     ),
     Readings(
@@ -217,6 +218,31 @@ def test_ties_that_fit_on_no_page_in_another_order_each_time(tmp_path: Path) -> 
     assert not account.store.manifests("participants")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [400, 401, 403, 410, 500])
+def test_each_status_of_what_is_gone(status: int, tmp_path: Path) -> None:
+    """The reference names 200, 401 and 500 alone. What is no clear answer leaves it to the list."""
+    check(tmp_path, replace(SMALL_PAGES, missing_status=status))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answer", get_args(get_type_hints(Readings)["missing_answer"])[1:])
+def test_each_empty_answer_for_what_is_gone(answer: Any, tmp_path: Path) -> None:
+    check(tmp_path, replace(SMALL_PAGES, missing_answer=answer, unknown_parent="empty"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("empty", ["null", "absent"])
+def test_lists_that_are_empty_without_a_list(empty: Any, tmp_path: Path) -> None:
+    readings = replace(SMALL_PAGES, empty_list=empty, end_of_list="last_cursor_again")
+    check(tmp_path / "some", replace(readings, unknown_parent="empty"))
+    nobody = make_dataset(5, participants=0, applications=0, partners=0, groups=0, tickets=0)
+    with OtherApi(nobody, readings) as api:
+        account = Account.of(tmp_path / "nobody", api)
+        account.sync()
+        assert account.sync().requests <= QUIET_REQUESTS
+
+
 @pytest.mark.parametrize("unchanged", get_args(get_type_hints(Readings)["unchanged"]))
 def test_records_that_do_not_say_when_they_changed(unchanged: Any, tmp_path: Path) -> None:
     """No window holds them, and the list is longer than a page."""
@@ -290,6 +316,8 @@ def test_every_reading_has_a_test() -> None:
         "max_page_size",
         "latency",
         "missing_status",
+        "missing_answer",
+        "empty_list",
     }
     named = {*OF_LISTS, *OF_SHAPES, *OF_TRANSPORT, *others}
     assert named == {field.name for field in fields(Readings)}
