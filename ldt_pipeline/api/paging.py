@@ -25,7 +25,7 @@ from ldt_pipeline.api.answers import record_key
 from ldt_pipeline.api.catalogue import PAGE_SIZE_MAX, Operation
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import IncompleteWalkError, InvalidRequestError, NotFoundError
-from ldt_pipeline.instants import MILLISECOND, now, shifted
+from ldt_pipeline.instants import EPOCH, MILLISECOND, format_instant, now, shifted
 from ldt_pipeline.record_hash import record_hash
 
 ATTEMPTS = 6
@@ -81,8 +81,8 @@ class Proof:
     walks: int = 0
     pages: int = 0
     by: str = ""
-    """`total`: it agreed with `totalResults`. `repetition`: the API states no total, and two
-    walks in a row saw the same records."""
+    """`total`: it agreed with `totalResults`. `repetition`: the API states no total, or none of
+    windows, and two walks in a row saw the same records."""
     server_time: dt.datetime | None = None
     """When the first page of the walk that counts was answered, by the server's clock."""
 
@@ -156,6 +156,7 @@ def walk(
     """
     given: dict[str | int, int] = {}
     previous: set[str | int] | None = None
+    tells_of_window: bool | None = None
     most = records_most
     for attempt in range(attempts):
         if attempt:
@@ -184,7 +185,9 @@ def walk(
         if lap.agrees and (lap.has_all_totals or _total_now(client, request) == proof.distinct):
             proof.by = "total"
             return
-        if lap.has_no_totals and not lap.is_broken:
+        if tells_of_window is None and not lap.is_broken and not lap.has_no_totals:
+            tells_of_window = not _totals_pass_over_windows(client, request)
+        if (lap.has_no_totals or tells_of_window is False) and not lap.is_broken:
             if previous == lap.seen:
                 proof.by = "repetition"
                 return
@@ -325,6 +328,20 @@ def end_of_changes(client: Client, request: ListRequest) -> dt.datetime:
     # Windows are read a millisecond wider than they are.
     after = shifted(record.updated_at, 2 * MILLISECOND)
     return after if after <= asked_at else min(record.updated_at, soon)
+
+
+def _totals_pass_over_windows(client: Client, request: ListRequest) -> bool:
+    """Tell whether a window without records is said to hold some: then totals are of whole lists."""
+    if not any(name.startswith(("createdAt[", "updatedAt[")) for name in request.parameters):
+        return False
+    nowhere = {"updatedAt[before]": format_instant(EPOCH - MILLISECOND)}
+    kept = {
+        name: value
+        for name, value in request.parameters.items()
+        if not name.startswith("updatedAt[")
+    }
+    page = first_page(client, replace(request, parameters={**kept, **nowhere}), size=1)
+    return not page.records and bool(page.total)
 
 
 def _total_now(client: Client, request: ListRequest) -> int | None:

@@ -189,7 +189,8 @@ def has_unseen(client: Client, store: RawStore, feed: ChangeFeed, at: Position) 
 
     def is_unknown(read: Record) -> bool:
         record = book.stored(feed.entity, read)
-        return record.hash != known.get(record.identity)
+        is_known = record.hash == known.get(record.identity)
+        return not is_known and not window.begins_after(record.updated_at)
 
     page = first_page(client, newest_first)
     if any(map(is_unknown, page.records)):

@@ -106,7 +106,11 @@ class Pager:
         about = self._about(ordered, start, end, lap=lap, asked_with=after)
         reading = totals or self._readings.total_results
         remaining = max(len(ordered) - start, 0)
-        about |= _total(reading, right=len(ordered), remaining=remaining)
+        of_list = len(ordered)
+        if reading == "of_list":
+            everywhere = self._dataset.live(collection)
+            of_list = sum(belongs is None or belongs(record) for record in everywhere)
+        about |= _total(reading, right=len(ordered), remaining=remaining, of_list=of_list)
         return Page(records=[record for _, record in ordered[start:end]], about=about)
 
     def _size(self, text: str | None) -> int:
@@ -153,9 +157,14 @@ class Pager:
 
     def _filter(self, given: Mapping[str, str]) -> Callable[[Record], bool]:
         tests: list[Callable[[Record], bool]] = []
-        fields = (
-            ("createdAt", "updatedAt") if self._readings.narrows_by_creation else ("updatedAt",)
-        )
+        fields = [
+            field
+            for field, narrows in (
+                ("createdAt", self._readings.narrows_by_creation),
+                ("updatedAt", self._readings.narrows_by_change),
+            )
+            if narrows
+        ]
         for field in fields:
             if (text := given.get(f"{field}[after]")) is not None:
                 tests.append(_later(field, _instant(text), self._readings.after_inclusive))
@@ -318,7 +327,7 @@ def _has(field: str) -> Callable[[Record], bool]:
     return lambda record: record.get(field) is not None
 
 
-def _total(reading: Totals, *, right: int, remaining: int) -> dict[str, Any]:
+def _total(reading: Totals, *, right: int, remaining: int, of_list: int) -> dict[str, Any]:
     match reading:
         case "right":
             return {"totalResults": right}
@@ -328,6 +337,8 @@ def _total(reading: Totals, *, right: int, remaining: int) -> dict[str, Any]:
             return {"totalResults": None}
         case "remaining":
             return {"totalResults": remaining}
+        case "of_list":
+            return {"totalResults": of_list}
         case "missing":
             return {}
 

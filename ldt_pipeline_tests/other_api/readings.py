@@ -46,7 +46,7 @@ EndOfList = Literal[
     "always_new_cursor",
     "wraps_around",
 ]
-Totals = Literal["right", "text", "missing", "null", "remaining"]
+Totals = Literal["right", "text", "missing", "null", "remaining", "of_list"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,8 @@ class Readings:
     """Whether `…[after]` includes the instant itself."""
     before_inclusive: bool = False
     """Whether `…[before]` includes the instant itself."""
+    narrows_by_change: bool = True
+    """Whether `updatedAt[…]` does anything, which is documented."""
     narrows_by_creation: bool = True
     """Whether `createdAt[…]` does anything."""
     unmade: Literal["first", "nowhere"] = "first"
@@ -86,7 +88,7 @@ class Readings:
     """The order among equal sort values; `random` is new for every request."""
 
     total_results: Totals = "right"
-    """`remaining`: only what comes after the cursor is counted."""
+    """`remaining`: only what comes after the cursor is counted. `of_list`: windows are passed over."""
     roster_totals: Totals | None = None
     """The same for the rosters (an event's applications, a race's participants), if different."""
 

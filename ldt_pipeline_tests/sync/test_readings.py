@@ -22,7 +22,7 @@ LONELY_EVENT = "9000001"
 OF_LISTS = (
     *("end_of_list", "after_inclusive", "before_inclusive", "cursors", "deleted_cursor"),
     *("default_order", "ties", "total_results", "roster_totals", "timestamps"),
-    *("narrows_by_creation", "unmade", "unchanged"),
+    *("narrows_by_change", "narrows_by_creation", "unmade", "unchanged"),
 )
 OF_SHAPES = (
     *("waves", "tags", "booker", "prices", "tickets", "group_tickets", "null_elements"),
@@ -79,7 +79,7 @@ def change(api: OtherApi) -> None:
 
 SAME = {
     # To a client these are other readings that are tested, of lists and of their totals.
-    *(("roster_totals", value) for value in ("right", "text", "null")),
+    *(("roster_totals", value) for value in ("right", "text", "null", "of_list")),
     ("unmade", "nowhere"),
     *(("unchanged", value) for value in ("in_no_window", "nowhere")),
 }
@@ -216,6 +216,20 @@ def test_ties_that_fit_on_no_page_in_another_order_each_time(tmp_path: Path) -> 
             account.sync()
     assert not account.settings.published_path.exists()
     assert not account.store.manifests("participants")
+
+
+@pytest.mark.parametrize("readings", [{"narrows_by_change": False}, {"total_results": "of_list"}])
+def test_windows_that_narrow_nothing_are_not_cut_for_ever(
+    readings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ldt_pipeline.feeds import reader
+
+    monkeypatch.setattr(reader, "_WINDOW_RECORDS_MOST", 20)
+    dataset = small(SMALL_PAGES)
+    with OtherApi(dataset, replace(SMALL_PAGES, **readings)) as api:
+        account = Account.of(tmp_path, api)
+        assert account.sync(publish=False).requests < 150
+        assert_equals_truth(account, dataset, is_published=False)
 
 
 @pytest.mark.slow
