@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+AHEAD_MOST = dt.timedelta(days=1)
+"""What changed later than this after it was read changed in the future: clocks differ by hours."""
+
 MILLISECOND = dt.timedelta(milliseconds=1)
 
 EPOCH_NUMBER = re.compile(r"[+-]?\d{9,}(?:\.\d+)?", re.ASCII)
@@ -88,3 +91,13 @@ def months_between(first: str, last: str) -> Iterator[str]:
     while month <= last:
         yield month
         month = next_month(month)
+
+
+def believed(updated_at: dt.datetime | None, read_at: dt.datetime) -> dt.datetime | None:
+    """Give the time of change by which versions are ordered: what lies in the future counts as now.
+
+    Else whatever changed after somebody had mistyped a clock would be older than that, for years.
+    """
+    if updated_at is None or updated_at <= shifted(read_at, AHEAD_MOST):
+        return updated_at
+    return read_at

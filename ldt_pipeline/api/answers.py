@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ldt_pipeline.api.errors import ResponseFormatError, ResponseTooLargeError
+from ldt_pipeline.api.errors import NotFoundError, ResponseFormatError, ResponseTooLargeError
 from ldt_pipeline.api.limits import NESTING_MOST, RECORD_BYTES_MOST
 from ldt_pipeline.instants import parse_instant
 
@@ -35,12 +35,15 @@ class _PageInfo(msgspec.Struct, rename="camel"):
 
 
 class _PageEnvelope(msgspec.Struct):
-    data: list[msgspec.Raw]
+    data: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
     page: _PageInfo | None = None
+    error: Any = None
+    errors: Any = None
 
-
-class _ListEnvelope(msgspec.Struct):
-    data: list[msgspec.Raw]
+    @property
+    def is_empty_list(self) -> bool:
+        """Whether `data` is null, as some servers write an empty list, and nothing went wrong."""
+        return self.data is None and not self.error and not self.errors
 
 
 class _Key(msgspec.Struct, rename="camel"):
@@ -54,7 +57,6 @@ class _Made(msgspec.Struct, rename="camel"):
 
 _T = TypeVar("_T")
 _PAGE = msgspec.json.Decoder(_PageEnvelope)
-_LIST = msgspec.json.Decoder(_ListEnvelope)
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _KEY = msgspec.json.Decoder(_Key)
 _MADE = msgspec.json.Decoder(_Made)
@@ -70,11 +72,21 @@ _COUNTED_FROM = 16 * 1024 if sys.version_info < (3, 12) else 0
 else that is done with a page. Up to Python 3.11 msgspec ends at 1,000 levels by itself, and what lies
 less deep in a small record does no harm: `tidy/` notes it as drift."""
 
+_NOTHING = frozenset({b"null", b"{}", *(b'{"data":%s}' % each for each in (b"null", b"{}", b"[]"))})
+"""An answer where there is no such record, without blanks."""
+
+_BOM = b"\xef\xbb\xbf"
+
 _ENVELOPE_OF_ONE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def parse_page(body: bytes, *, where: str, server_time: dt.datetime | None) -> Page:
+def parse_page(
+    body: bytes, *, where: str, server_time: dt.datetime | None, is_paged: bool = True
+) -> Page:
     """Read a page of a list.
+
+    One without records may have null for `data`, or no `data`. Then it has to have a `page`, as an
+    error that comes with status 200 has none: what the page says is proved by counting.
 
     Raises:
         ResponseFormatError: It is not one.
@@ -86,9 +98,12 @@ def parse_page(body: bytes, *, where: str, server_time: dt.datetime | None) -> P
         raise _too_deep(where) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _format_error(where, body, error) from None
+    has_data = isinstance(envelope.data, list) or (envelope.is_empty_list and not is_paged)
+    if not has_data and envelope.page is None:
+        raise _format_error(where, body, "neither `data` nor `page` is there")
     info = envelope.page or _PageInfo()
     return Page(
-        records=_records(body, envelope.data, where),
+        records=_records(body, envelope.data, where) if isinstance(envelope.data, list) else [],
         total=_whole_number(info.total_results),
         next_cursor=_cursor(info.next),
         server_time=server_time,
@@ -102,6 +117,7 @@ def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> tuple[_T, bytes]:
     text, and nothing here could read it: U+FFFD takes the place of the half, or one such name would keep
     every other record of the account from being read.
     """
+    body = body.removeprefix(_BOM)
     try:
         return decoder.decode(body), body
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -122,12 +138,12 @@ def _records(body: bytes, data: list[msgspec.Raw], where: str) -> list[bytes]:
 
 
 def parse_list(body: bytes, *, where: str, server_time: dt.datetime | None) -> list[bytes]:
-    """Read a list that is not paged.
+    """Read a list that is not paged. Null for `data` is an empty one, but beside an error.
 
     Raises:
         ResponseFormatError: It is not one, or it says itself that it is not whole.
     """
-    page = parse_page(body, where=where, server_time=server_time)
+    page = parse_page(body, where=where, server_time=server_time, is_paged=False)
     if page.total is not None and page.total != len(page.records):
         raise ResponseFormatError(
             f"GET {where} gave {len(page.records)} records and says that there are "
@@ -158,6 +174,18 @@ def parse_record(body: bytes, *, where: str, server_time: dt.datetime | None) ->
         raise _too_deep(where) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _format_error(where, body, error) from None
+
+
+def parse_found(body: bytes, *, where: str, server_time: dt.datetime | None) -> bytes:
+    """Read the record that was asked for by its id.
+
+    Raises:
+        NotFoundError: The answer is empty, which is how some servers say that there is none.
+        ApiError: See `parse_record`.
+    """
+    if body.removeprefix(_BOM).translate(None, b" \t\r\n") in _NOTHING:
+        raise NotFoundError(f"The API has nothing at GET {where} (an empty answer).")
+    return parse_record(body, where=where, server_time=server_time)
 
 
 def record_key(record: bytes) -> tuple[str | None, dt.datetime | None]:
@@ -235,7 +263,7 @@ def _cursor(value: str | float | None) -> str | None:
     return str(value) if value not in (None, "") else None
 
 
-def _format_error(where: str, body: bytes, error: Exception) -> ResponseFormatError:
+def _format_error(where: str, body: bytes, error: Exception | str) -> ResponseFormatError:
     kind = "HTML" if body.lstrip()[:1] == b"<" else "something that is not the JSON expected"
     # msgspec's text names a position or a type, never a value.
     return ResponseFormatError(

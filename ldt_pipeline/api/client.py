@@ -23,7 +23,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
 
-from ldt_pipeline.api.answers import Page, parse_list, parse_page, parse_record
+from ldt_pipeline.api.answers import Page, parse_found, parse_list, parse_page
 from ldt_pipeline.api.catalogue import Answer, Operation
 from ldt_pipeline.api.errors import (
     ApiError,
@@ -167,7 +167,7 @@ class Client:
         """
         if operation.answer is not Answer.RECORD or operation.is_write:
             raise ValueError(f"{operation.name} does not read one record.")
-        return self._get(operation, record_id, parameters or {}, parse_record)
+        return self._get(operation, record_id, parameters or {}, parse_found)
 
     def _get(
         self,

@@ -25,7 +25,7 @@ from ldt_pipeline.api.answers import record_key
 from ldt_pipeline.api.catalogue import PAGE_SIZE_MAX, Operation
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import IncompleteWalkError, InvalidRequestError, NotFoundError
-from ldt_pipeline.instants import MILLISECOND, now, shifted
+from ldt_pipeline.instants import EPOCH, MILLISECOND, format_instant, now, shifted
 from ldt_pipeline.record_hash import record_hash
 
 ATTEMPTS = 6
@@ -81,8 +81,8 @@ class Proof:
     walks: int = 0
     pages: int = 0
     by: str = ""
-    """`total`: it agreed with `totalResults`. `repetition`: the API states no total, and two
-    walks in a row saw the same records."""
+    """`total`: it agreed with `totalResults`. `repetition`: the API states no total, or none of
+    windows, and two walks in a row saw the same records."""
     server_time: dt.datetime | None = None
     """When the first page of the walk that counts was answered, by the server's clock."""
 
@@ -156,13 +156,14 @@ def walk(
     """
     given: dict[str | int, int] = {}
     previous: set[str | int] | None = None
+    tells_of_window: bool | None = None
     most = records_most
     for attempt in range(attempts):
         if attempt:
             time.sleep(_PAUSE_SECONDS * 2 ** (attempt - 1) * (0.5 + random.random()))  # noqa: S311
         lap = _Lap()
         try:
-            for page_records, total, server_time in _pages(client, request):
+            for page_records, total, server_time in _answers(client, request):
                 _refuse_long(page_records, total, is_open=is_open, records_most=most)
                 most = None
                 lap.see(page_records, total, server_time)
@@ -184,7 +185,9 @@ def walk(
         if lap.agrees and (lap.has_all_totals or _total_now(client, request) == proof.distinct):
             proof.by = "total"
             return
-        if lap.has_no_totals and not lap.is_broken:
+        if tells_of_window is None and not lap.is_broken and not lap.has_no_totals:
+            tells_of_window = not _totals_pass_over_windows(client, request)
+        if (lap.has_no_totals or tells_of_window is False) and not lap.is_broken:
             if previous == lap.seen:
                 proof.by = "repetition"
                 return
@@ -195,6 +198,16 @@ def walk(
         "Nothing of it is used. Try again later; if it goes on, tell your contact at "
         "Let's Do This."
     )
+
+
+def pages(client: Client, request: ListRequest) -> Iterator[list[Record]]:
+    """Follow a list's cursors, for whoever stops before its end: nothing is proved.
+
+    Raises:
+        ApiError: A page could not be had.
+    """
+    for records, _, _ in _answers(client, request):
+        yield records
 
 
 def _refuse_long(
@@ -317,11 +330,25 @@ def end_of_changes(client: Client, request: ListRequest) -> dt.datetime:
     return after if after <= asked_at else min(record.updated_at, soon)
 
 
+def _totals_pass_over_windows(client: Client, request: ListRequest) -> bool:
+    """Tell whether a window without records is said to hold some: then totals are of whole lists."""
+    if not any(name.startswith(("createdAt[", "updatedAt[")) for name in request.parameters):
+        return False
+    nowhere = {"updatedAt[before]": format_instant(EPOCH - MILLISECOND)}
+    kept = {
+        name: value
+        for name, value in request.parameters.items()
+        if not name.startswith("updatedAt[")
+    }
+    page = first_page(client, replace(request, parameters={**kept, **nowhere}), size=1)
+    return not page.records and bool(page.total)
+
+
 def _total_now(client: Client, request: ListRequest) -> int | None:
     return first_record(client, request)[1]
 
 
-def _pages(
+def _answers(
     client: Client, request: ListRequest
 ) -> Iterator[tuple[list[Record], int | None, dt.datetime | None]]:
     """Follow the cursors of one walk to where it ends, by whichever reading."""

@@ -28,6 +28,7 @@ from ldt_pipeline.api.paging import (
 )
 from ldt_pipeline.instants import MILLISECOND, format_instant, shifted
 
+_FRACTIONS = dt.timedelta(seconds=2)
 _NARROWEST = dt.timedelta(seconds=1)
 """Below this a window is walked as it is: a spike, such as a mass update, doesn't split by time."""
 
@@ -64,6 +65,15 @@ class Window:
             if before is not None:
                 query[f"{name}[before]"] = format_instant(shifted(before, MILLISECOND))
         return query
+
+    def begins_after(self, updated_at: dt.datetime | None) -> bool:
+        """Whether a record lies before the window: the API gave it for it passes over bounds.
+
+        It may write seconds without the fractions that it compares by.
+        """
+        if self.after is None or updated_at is None:
+            return False
+        return updated_at < shifted(self.after, -_FRACTIONS)
 
     def pieces(self, count: int, *, oldest: dt.datetime) -> list[Window]:
         """Cut the window into pieces that are equally long; itself where it can't be cut.

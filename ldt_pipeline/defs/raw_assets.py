@@ -292,7 +292,8 @@ def _report_rosters(
         context.log_event(_roster_materialization(manifest, held))
     context.log.info(
         f"{feed.name}: compared {result.compared}, read {len(result.rosters)} rosters, "
-        f"{result.deleted} records are gone, {result.still_there} have moved."
+        f"{result.deleted} records are gone, {result.still_there} have moved, of {result.unclear} "
+        "the API's answers say neither."
     )
 
 

@@ -80,6 +80,8 @@ def fetch_changes(
                 total=total,
             )
             after = max(after, end) if after else end
+    if at is None:
+        reader.read_undated({})
     reader.read_tail(after, known_since(store, feed, after), at, read_at=read_at)
     _read_damaged_again(reader, client, store, feed)
     return reader.fetched
@@ -148,6 +150,7 @@ def fetch_everything(
         after = end_of_changes(client, list_request(feed))
         windows = [Window(before=after)]
         reader.read_windows(windows, oldest=oldest.updated_at, end=after, total=total, known=known)
+    reader.read_undated(known)
     reader.read_tail(after, known, position(store, feed), read_at=read_at)
     return reader.fetched, identities
 
@@ -189,7 +192,8 @@ def has_unseen(
 
     def is_unknown(read: Record) -> bool:
         record = book.stored(feed.entity, read)
-        return record.hash != known.get(record.identity)
+        is_known = record.hash == known.get(record.identity)
+        return not is_known and not window.begins_after(record.updated_at)
 
     page = first_page(client, newest_first)
     if any(map(is_unknown, page.records)):

@@ -20,7 +20,7 @@ from ldt_pipeline.api.paging import record_of
 from ldt_pipeline.api.windows import Window
 from ldt_pipeline.erasing.forms import is_redacted
 from ldt_pipeline.feeds.catalogue import ChangeFeed
-from ldt_pipeline.instants import MILLISECOND
+from ldt_pipeline.instants import MILLISECOND, believed
 from ldt_pipeline.raw import DELETIONS, RawStore, Walk
 from ldt_pipeline.raw.quarantine import past_damage
 
@@ -121,7 +121,7 @@ def _known_since(store: RawStore, feed: ChangeFeed, since: dt.datetime) -> Known
             for record in map(record_of, filter(None, lines)):
                 version = (
                     is_redacted(record.body),
-                    record.updated_at or _OLDEST,
+                    believed(record.updated_at, origin.extracted_at) or _OLDEST,
                     origin.extracted_at,
                     origin.extract_id,
                     record.hash,

@@ -24,11 +24,13 @@ from ldt_pipeline.feeds.months import MonthWriter
 from ldt_pipeline.feeds.pieces import cut, cut_again, records_most
 from ldt_pipeline.feeds.positions import OVERLAP, TAIL, Known, Position, record_position
 from ldt_pipeline.feeds.spikes import Spike, find_spike
-from ldt_pipeline.instants import now
+from ldt_pipeline.feeds.undated import find_undated
+from ldt_pipeline.instants import now, shifted
 from ldt_pipeline.raw import Manifest, RawStore, Walk
 from ldt_pipeline.raw.extract_files import new_id
 
 _WINDOW_RECORDS_MOST = 5_000
+_LONG_BEFORE = dt.timedelta(days=1)
 _WALKERS_PER_REQUEST = 2
 """Threads for each request that may be in flight: while one stores what it got, another asks."""
 
@@ -103,7 +105,9 @@ class Reader:
         one instant is cut by when it was made.
         """
         walkers = self._client.max_in_flight * _WALKERS_PER_REQUEST
-        most = records_most(total or 0, walkers=walkers, at_most=_WINDOW_RECORDS_MOST)
+        most: int | None = records_most(total or 0, walkers=walkers, at_most=_WINDOW_RECORDS_MOST)
+        if (total or 0) > most and not self._is_narrowed(oldest):
+            most = None
         begun: dict[Future[_Found], Spike | None] = {}
         with ThreadPoolExecutor(max_workers=walkers, thread_name_prefix="walk") as threads:
 
@@ -118,8 +122,12 @@ class Reader:
                 return set(reading)
 
             try:
-                first = cut(windows, oldest=oldest, total=total or 0, records_most=most)
-                reading = begin(first, None)
+                reading = begin(
+                    cut(windows, oldest=oldest, total=total or 0, records_most=most)
+                    if most is not None
+                    else windows,
+                    None,
+                )
                 while reading:
                     ended, reading = wait(reading, return_when=FIRST_COMPLETED)
                     for each in ended:
@@ -177,6 +185,23 @@ class Reader:
             # A list that is quiet for years is read whole each night.
             self._store.forget_walks(self._feed.name, but=TAIL)
 
+    def read_undated(self, known: Known) -> None:
+        """Read what says not when it changed, and is in no window therefore."""
+        found = find_undated(self._client, list_request(self._feed))
+        records = [self._book.stored(self._feed.entity, each) for each in found]
+        if self._identities is not None:
+            self._identities.update(each.identity for each in records)
+        writer = MonthWriter(self._store, self._feed, now(), _source(self._feed, Window()))
+        try:
+            for record in records:
+                if record.hash != known.get(record.identity):
+                    writer.append(record)
+        except BaseException as error:
+            writer.abandon(error)
+            raise
+        self.fetched.manifests.extend(writer.commit())
+        self.fetched.seen += len(records)
+
     def _record_coverage(self, walk: Walk, end: dt.datetime) -> None:
         """Record that a window need not be read again, but for what may be committed late."""
         before = min(filter(None, (walk.before, end - OVERLAP)))
@@ -187,10 +212,12 @@ class Reader:
         window: Window,
         known: Known,
         oldest: dt.datetime,
-        records_most: int,
+        records_most: int | None,
         spike: Spike | None,
     ) -> _Found:
-        """Read a window, or cut it where it holds more than is wanted of one walk."""
+        """Read a window, or cut it where it holds more than is wanted of one walk, if that is said."""
+        if records_most is None:
+            return self._read(window, known)
         try:
             return self._read(window, known, spike=spike, records_most=records_most)
         except LongListError as error:
@@ -202,6 +229,14 @@ class Reader:
                 return pieces
             found = None if spike is not None else self._find_spike(window, error, records_most)
         return found or self._read(window, known, spike=spike)
+
+    def _is_narrowed(self, oldest: dt.datetime) -> bool:
+        """Whether the API tells a window's records from the list's: else cutting would never end."""
+        long_before = Window(before=shifted(oldest, -_LONG_BEFORE))
+        request = list_request(self._feed)
+        told = first_record(self._client, list_request(self._feed, long_before))[1]
+        everywhere = first_record(self._client, request)[1]
+        return told is None or everywhere is None or told < everywhere
 
     def _find_spike(self, window: Window, error: LongListError, records_most: int) -> Spike | None:
         request = list_request(self._feed)
@@ -228,7 +263,8 @@ class Reader:
                     record = self._book.stored(self._feed.entity, read)
                     if record.updated_at and (newest is None or record.updated_at > newest):
                         newest = record.updated_at
-                    if record.hash != known.get(record.identity):
+                    is_known = record.hash == known.get(record.identity)
+                    if not is_known and not window.begins_after(record.updated_at):
                         writer.append(record)
                 wanted = (self._identities, spike.identities if spike else None)
                 with self._lock:

@@ -3,6 +3,9 @@
 The API has no deletion feed. A record that a complete roster lacks is only suspected: it may have
 moved to another race. It counts as deleted when the API answers 404 for its id, or with a record of
 another id, and a tombstone goes into the raw store, so that a rebuild knows of it.
+
+The reference names no status for what is gone. An answer that says neither (403, 500, an object that is
+no record) is unclear: then the whole list decides, read and proved, without which nobody is deleted.
 """
 
 from __future__ import annotations
@@ -15,23 +18,41 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ldt_pipeline.api.client import Client
-from ldt_pipeline.api.errors import NotFoundError
+from ldt_pipeline.api.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidRequestError,
+    NotFoundError,
+    ResponseFormatError,
+    ResponseTooLargeError,
+    ServerError,
+)
 from ldt_pipeline.api.paging import ListRequest, Proof, Record, first_record, record_of
 from ldt_pipeline.api.windows import Window, walk_window
 from ldt_pipeline.erasing.book import Book
 from ldt_pipeline.feeds.catalogue import ChangeFeed, Feed
 from ldt_pipeline.feeds.changes import store_records
 from ldt_pipeline.feeds.positions import Known
+from ldt_pipeline.feeds.undated import find_undated
 from ldt_pipeline.instants import format_instant, now
 from ldt_pipeline.raw import DELETIONS, ExtractWriter, Manifest, RawStore
+
+UNCLEAR_MOST = 3
+"""After so many unclear answers no more ids are asked for: each may have taken minutes of retries."""
+
+_UNCLEAR = (AuthenticationError, InvalidRequestError, ResponseFormatError, ServerError)
 
 
 @dataclass(kw_only=True)
 class Confirmed:
-    """What became of records that were missing: ids that are gone, and records that are not."""
+    """What became of records that were missing: ids that are gone, and records that are not.
+
+    `unclear` are the ids of which the API's answers say neither.
+    """
 
     deleted: list[str] = field(default_factory=list[str])
     found: list[Record] = field(default_factory=list[Record])
+    unclear: list[str] = field(default_factory=list[str])
 
 
 def roster_total(client: Client, roster: Feed, key: str) -> int | None:
@@ -74,7 +95,8 @@ def fetch_roster(
     writer: ExtractWriter | None = None
     try:
         request = ListRequest(operation=roster.operation, record_id=key)
-        for records in walk_window(client, request, Window(), Proof()):
+        undated = find_undated(client, request)
+        for records in (undated, *walk_window(client, request, Window(), Proof())):
             for read in records:
                 record = book.stored(roster.entity, read)
                 identities.add(record.identity)
@@ -104,21 +126,32 @@ def confirm_missing(client: Client, feed: ChangeFeed, ids: Collection[str]) -> C
         ApiError: One could not be asked.
     """
     parameters = {"extendMetadata": "true"} if feed.get.accepts("extendMetadata") else {}
+    confirmed = Confirmed()
+    unclear: list[ApiError] = []
 
-    def ask(record_id: str) -> Record | None:
+    def ask(record_id: str) -> Record | ApiError | None:
+        if len(unclear) >= UNCLEAR_MOST:
+            return unclear[0]
         try:
             body = client.get_record(feed.get, record_id=record_id, parameters=parameters)
         except NotFoundError:
             return None
+        except ResponseTooLargeError:
+            raise
+        except _UNCLEAR as error:
+            unclear.append(error)
+            return error
         return record_of(body)
 
-    confirmed = Confirmed()
     with ThreadPoolExecutor(max_workers=client.max_in_flight) as threads:
         for record_id, record in zip(ids, threads.map(ask, ids), strict=True):
+            if isinstance(record, ApiError) or (record and record.id is None):
+                confirmed.unclear.append(record_id)
+                continue
             if record is not None:
                 confirmed.found.append(record)
             # An API that takes ids in any case finds a record under its former spelling, too.
-            if record is None or record.id not in (None, record_id):
+            if record is None or record.id != record_id:
                 confirmed.deleted.append(record_id)
     return confirmed
 

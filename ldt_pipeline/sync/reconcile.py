@@ -11,9 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ldt_pipeline.api.client import Client
+from ldt_pipeline.api.paging import first_record
 from ldt_pipeline.feeds.catalogue import ChangeFeed
 from ldt_pipeline.feeds.changes import fetch_everything
+from ldt_pipeline.feeds.reader import list_request
 from ldt_pipeline.feeds.rosters import (
+    UNCLEAR_MOST,
     confirm_missing,
     fetch_roster,
     roster_totals,
@@ -43,6 +46,8 @@ class Reconciled:
     stored: int = 0
     deleted: int = 0
     still_there: int = 0
+    unclear: int = 0
+    """So many ids the API's answers said nothing about: only the whole list tells of them."""
 
 
 def reconcile_by_roster(
@@ -95,7 +100,9 @@ def reconcile_roster(
     if manifest is not None:
         result.rosters.append(manifest)
         result.stored += manifest.records
-    _settle_missing(client, store, feed, _ids(known.keys() - identities), result)
+    if result.unclear < UNCLEAR_MOST:
+        missing = _ids(known.keys() - identities)
+        _settle_missing(client, store, feed, missing, result, list_is_whole=False)
     return result
 
 
@@ -122,7 +129,8 @@ def reconcile_whole(
         }
     fetched, identities = fetch_everything(client, store, feed, known=known, progress=progress)
     result = Reconciled(feed=feed.name, compared=len(identities), stored=fetched.records)
-    _settle_missing(client, store, feed, _ids(known.keys() - identities), result)
+    missing = _ids(known.keys() - identities)
+    _settle_missing(client, store, feed, missing, result, list_is_whole=True)
     for tombstones in deleted.values():
         for deleted_at, ids in tombstones.items():
             write_tombstones(store, feed, ids, deleted_at=deleted_at)
@@ -144,17 +152,29 @@ def _ids(identities: set[str | int]) -> list[str]:
 
 
 def _settle_missing(
-    client: Client, store: RawStore, feed: ChangeFeed, missing: list[str], result: Reconciled
+    client: Client,
+    store: RawStore,
+    feed: ChangeFeed,
+    missing: list[str],
+    result: Reconciled,
+    *,
+    list_is_whole: bool,
 ) -> None:
     if not missing:
         return
     confirmed = confirm_missing(client, feed, missing)
+    result.unclear += len(confirmed.unclear)
+    if confirmed.unclear and list_is_whole:
+        # Unclear because of the ids, not of the key or of an outage: the list is still given.
+        first_record(client, list_request(feed))
+        confirmed.deleted += confirmed.unclear
     store_confirmed(store, feed, confirmed)
     result.deleted += len(confirmed.deleted)
     result.still_there += len(confirmed.found)
     _logger.info(
-        "%s: %d records are gone, %d have moved.",
+        "%s: %d records are gone, %d have moved, of %d the API's answers say neither.",
         feed.name,
         len(confirmed.deleted),
         len(confirmed.found),
+        len(confirmed.unclear),
     )

@@ -3,8 +3,9 @@
 What belongs here: which version wins, and the statements that put it in. What doesn't: reading
 extracts (`load.py`).
 
-A version is ordered by (whether it is redacted, `updated_at`, extract time, extract, line). All of
-it is a maximum, so loading in another order or in other batches gives the same rows. A redaction
+A version is ordered by (whether it is redacted, `updated_at`, extract time, extract, line), where an
+`updated_at` in the future counts as the extract time. All of it is a maximum, so loading in another order
+or in other batches gives the same rows. A redaction
 wins over whatever was changed later: nothing says that it moves `updatedAt`.
 
 Deleting by a join and inserting is, of all ways that DuckDB has, the one that stays fast whatever
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 import duckdb
 import polars as pl
 
+from ldt_pipeline.instants import AHEAD_MOST
 from ldt_pipeline.tables import Table
 from ldt_pipeline.warehouse.connection import registered
 from ldt_pipeline.warehouse.history import is_versioned, keep_older, keep_stored, note_sightings
@@ -25,6 +27,12 @@ from ldt_pipeline.warehouse.schema import LINEAGE_COLUMNS, children, listed, sto
 
 _VERSION = ("updated_at", "_extracted_at", "_extract_id", "_record_number")
 _REDACTED = "gdpr_redacted"
+_BELIEVED = f"""
+    CASE WHEN {{alias}}.updated_at > {{alias}}._extracted_at + INTERVAL {AHEAD_MOST.days} DAY
+    THEN {{alias}}._extracted_at
+    ELSE coalesce({{alias}}.updated_at, '-infinity'::TIMESTAMPTZ) END
+"""
+"""See `instants.believed`."""
 
 
 def upsert(
@@ -182,6 +190,10 @@ def _newest_of_batch(
     if named[key].n_unique() == named.height:
         return named
     order: list[str | pl.Expr] = [name for name in _VERSION if name in named.columns]
+    if "updated_at" in named.columns:
+        updated_at, extracted_at = pl.col("updated_at"), pl.col("_extracted_at")
+        is_ahead = updated_at > extracted_at + AHEAD_MOST
+        order[0] = pl.when(is_ahead).then(extracted_at).otherwise(updated_at)
     if _REDACTED in named.columns:
         order.insert(0, pl.col(_REDACTED).fill_null(value=False))
     return (
@@ -195,7 +207,7 @@ def _version(table: Table, alias: str) -> str:
     """Write the value that orders versions; a record that doesn't say when it changed is oldest."""
     parts = [f"{alias}.{name}" for name in _VERSION[1:]]
     if "updated_at" in table.schema:
-        parts.insert(0, f"coalesce({alias}.updated_at, '-infinity'::TIMESTAMPTZ)")
+        parts.insert(0, _BELIEVED.format(alias=alias))
     if _REDACTED in table.schema:
         parts.insert(0, f"coalesce({alias}.{_REDACTED}, FALSE)")
     return f"row({', '.join(parts)})"

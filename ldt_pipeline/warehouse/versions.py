@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import duckdb
 import polars as pl
 
+from ldt_pipeline.instants import AHEAD_MOST
 from ldt_pipeline.marts.versions import versions_as_listed
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy.questions import Questions, answers_to_columns
@@ -23,7 +24,7 @@ from ldt_pipeline.warehouse.read import read_table, relation
 from ldt_pipeline.warehouse.schema import PAST_COLUMNS, listed
 
 # A version has an updatedAt of its own, or nobody knows when it began but by seeing it. None begins
-# before the one that it follows.
+# before the one that it follows, and none in the future.
 _TIMELINE = """
     CREATE OR REPLACE TEMP TABLE timeline AS
     WITH versions AS (
@@ -34,16 +35,21 @@ _TIMELINE = """
         SELECT participant_id, _record_hash, created_at, updated_at,
             coalesce(gdpr_redacted, FALSE), TRUE
         FROM tidy.participants SEMI JOIN ops.past_versions USING (participant_id) WHERE {whose}
-    ), ordered AS (
-        SELECT versions.*, first_seen_at, row_number() OVER older AS version,
-            max(updated_at) OVER (older ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-                AS updated_before
+    ), seen AS (
+        SELECT versions.* REPLACE (CASE
+            WHEN updated_at > first_seen_at + INTERVAL {ahead_days} DAY THEN first_seen_at
+            ELSE updated_at END AS updated_at), first_seen_at
         FROM versions JOIN ops.sightings
             ON sightings.id = participant_id AND sightings.record_hash = versions.record_hash
+    ), ordered AS (
+        SELECT *, row_number() OVER older AS version,
+            max(updated_at) OVER (older ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+                AS updated_before
+        FROM seen
         WINDOW older AS (
             PARTITION BY participant_id
             ORDER BY is_newest, redacted, coalesce(updated_at, '-infinity'::TIMESTAMPTZ),
-                first_seen_at, versions.record_hash
+                first_seen_at, record_hash
         )
     ), begun AS (
         SELECT *, max(CASE
@@ -77,7 +83,7 @@ def build_versions(
         questions: Which answers fill what.
         whose: A condition on `participant_id`, of people who have no rows there.
     """
-    connection.execute(_TIMELINE.format(whose=whose))
+    connection.execute(_TIMELINE.format(whose=whose, ahead_days=AHEAD_MOST.days))
     names = list(table("participant_versions").schema)
     shared = [name for name in names if name in table("start_list").schema]
     connection.execute(

@@ -112,8 +112,12 @@ class Operations:
 
     def _envelope(self, records: list[Record], request: Request, about: Any = None) -> Any:
         shown: dict[str, Any] = {"data": [self._show(record, request.query) for record in records]}
+        if not records and self._readings.empty_list == "null":
+            shown["data"] = None
         if about is not None:
             shown["page"] = about
+            if not records and self._readings.empty_list == "absent":
+                del shown["data"]
         if self._readings.extra_keys:
             shown["meta"] = {"requestId": str(uuid.uuid4())}
         return shown

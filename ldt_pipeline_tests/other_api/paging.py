@@ -106,7 +106,11 @@ class Pager:
         about = self._about(ordered, start, end, lap=lap, asked_with=after)
         reading = totals or self._readings.total_results
         remaining = max(len(ordered) - start, 0)
-        about |= _total(reading, right=len(ordered), remaining=remaining)
+        of_list = len(ordered)
+        if reading == "of_list":
+            everywhere = self._dataset.live(collection)
+            of_list = sum(belongs is None or belongs(record) for record in everywhere)
+        about |= _total(reading, right=len(ordered), remaining=remaining, of_list=of_list)
         return Page(records=[record for _, record in ordered[start:end]], about=about)
 
     def _size(self, text: str | None) -> int:
@@ -153,24 +157,37 @@ class Pager:
 
     def _filter(self, given: Mapping[str, str]) -> Callable[[Record], bool]:
         tests: list[Callable[[Record], bool]] = []
-        fields = (
-            ("createdAt", "updatedAt") if self._readings.narrows_by_creation else ("updatedAt",)
-        )
+        fields = [
+            field
+            for field, narrows in (
+                ("createdAt", self._readings.narrows_by_creation),
+                ("updatedAt", self._readings.narrows_by_change),
+            )
+            if narrows
+        ]
         for field in fields:
             if (text := given.get(f"{field}[after]")) is not None:
                 tests.append(_later(field, _instant(text), self._readings.after_inclusive))
             if (text := given.get(f"{field}[before]")) is not None:
                 tests.append(_earlier(field, _instant(text), self._readings.before_inclusive))
-        if self._readings.unmade == "nowhere" and any(key.startswith("createdAt") for key in given):
-            tests.append(lambda record: record.get("createdAt") is not None)
+        for field, is_hidden in (
+            ("createdAt", self._readings.unmade == "nowhere"),
+            ("updatedAt", self._readings.unchanged != "first"),
+        ):
+            if is_hidden and any(key.startswith(field) for key in given):
+                tests.append(_has(field))
         return lambda record: all(test(record) for test in tests)
 
     def _place(self, record: Record, collection: str, order: _Order) -> Place:
         record_id = str(record["id"])
         if order.is_named:
+            last = {
+                "createdAt": self._readings.unmade == "nowhere",
+                "updatedAt": self._readings.unchanged == "nowhere",
+            }
             values = tuple(
                 _LAST
-                if self._readings.unmade == "nowhere" and record.get(key) is None
+                if last[key] and record.get(key) is None
                 else sign * int((record.get(key) or _EPOCH).timestamp() * 1_000_000)
                 for key, sign in order.keys
             )
@@ -306,7 +323,11 @@ def _earlier(field: str, bound: datetime, inclusive: bool) -> Callable[[Record],
     return lambda record: (record.get(field) or _EPOCH) < bound
 
 
-def _total(reading: Totals, *, right: int, remaining: int) -> dict[str, Any]:
+def _has(field: str) -> Callable[[Record], bool]:
+    return lambda record: record.get(field) is not None
+
+
+def _total(reading: Totals, *, right: int, remaining: int, of_list: int) -> dict[str, Any]:
     match reading:
         case "right":
             return {"totalResults": right}
@@ -316,6 +337,8 @@ def _total(reading: Totals, *, right: int, remaining: int) -> dict[str, Any]:
             return {"totalResults": None}
         case "remaining":
             return {"totalResults": remaining}
+        case "of_list":
+            return {"totalResults": of_list}
         case "missing":
             return {}
 

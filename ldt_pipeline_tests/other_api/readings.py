@@ -46,7 +46,7 @@ EndOfList = Literal[
     "always_new_cursor",
     "wraps_around",
 ]
-Totals = Literal["right", "text", "missing", "null", "remaining"]
+Totals = Literal["right", "text", "missing", "null", "remaining", "of_list"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +63,17 @@ class Readings:
     """Whether `…[after]` includes the instant itself."""
     before_inclusive: bool = False
     """Whether `…[before]` includes the instant itself."""
+    narrows_by_change: bool = True
+    """Whether `updatedAt[…]` does anything, which is documented."""
     narrows_by_creation: bool = True
     """Whether `createdAt[…]` does anything."""
     unmade: Literal["first", "nowhere"] = "first"
     """Where records without `createdAt` are: before all others, or, as SQL has it, in no window, and
     last in either order."""
+
+    unchanged: Literal["first", "in_no_window", "nowhere"] = "first"
+    """Where records without `updatedAt` are: before all others, or the same but in no window, or, as SQL
+    has it, in no window, and last in either order."""
 
     cursors: Literal["opaque", "record_id", "offset"] = "opaque"
     """`opaque` keeps the place in the order that it was made for. `record_id` is the id of a
@@ -82,7 +88,7 @@ class Readings:
     """The order among equal sort values; `random` is new for every request."""
 
     total_results: Totals = "right"
-    """`remaining`: only what comes after the cursor is counted."""
+    """`remaining`: only what comes after the cursor is counted. `of_list`: windows are passed over."""
     roster_totals: Totals | None = None
     """The same for the rosters (an event's applications, a race's participants), if different."""
 
@@ -129,6 +135,12 @@ class Readings:
     """What the lists of an event or race that nobody has heard of are."""
     missing_status: int = 404
     """The status for a record that is not, or no longer, there."""
+    missing_answer: Literal["message", "null", "object", "null_data", "no_data"] = "message"
+    """What comes with it; an empty answer comes with status 200 instead."""
+    empty_list: Literal["list", "null", "absent"] = "list"
+    """What `data` is in an answer without records; absent only where there is a `page`."""
+    byte_order_mark: bool = False
+    """Whether bodies begin with one."""
     strict_params: bool = False
     """Status 400 on a parameter that is not listed for the operation."""
     encoded_brackets_only: bool = False

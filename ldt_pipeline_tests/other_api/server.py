@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import gzip
 import json
 import socket
@@ -23,6 +24,12 @@ Logged = tuple[str, str, dict[str, str], int]
 BeforeRequest = Callable[[str, str, Mapping[str, str]], None]
 
 _PREFIX = "/v0"
+_EMPTY_ANSWERS: dict[str, Any] = {
+    "null": None,
+    "object": {},
+    "null_data": {"data": None},
+    "no_data": {"data": []},
+}
 _CHUNK = 1_000
 
 
@@ -111,6 +118,8 @@ class OtherApi:
             status, value = 400, str(error)
         except NotFoundError as error:
             status, value = self.readings.missing_status, str(error)
+            if self.readings.missing_answer in _EMPTY_ANSWERS:
+                status, value = 200, _EMPTY_ANSWERS[self.readings.missing_answer]
         except Exception as error:  # A bug here must reach the test that met it.
             status, value = 500, repr(error)
         self.requests.append((method, path, query, status))
@@ -176,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         if readings.latency:
             time.sleep(readings.latency)
         text = json.dumps(value, indent=2 if readings.pretty else None, ensure_ascii=False)
-        content = text.encode()
+        content = (codecs.BOM_UTF8 if readings.byte_order_mark else b"") + text.encode()
         self.send_response_only(status)
         if readings.date_header:
             self.send_header("Date", self.date_time_string())

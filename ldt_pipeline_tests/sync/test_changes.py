@@ -175,6 +175,17 @@ def test_the_newest_record_goes_and_comes_back(account: Account, api: OtherApi) 
     assert_settles(account, api)
 
 
+def test_a_change_after_one_in_the_future(account: Account, api: OtherApi) -> None:
+    """Somebody's clock was wrong: what it wrote is not the newest for ever."""
+    first, second = (each["id"] for each in api.dataset.live("participants")[:2])
+    ahead = datetime.now(UTC) + timedelta(days=40)
+    api.touch("participants", first, at=ahead, bibNumber="ahead")
+    account.sync(publish=False)
+    api.touch("participants", first, bibNumber="put right")
+    api.touch("participants", second, bibNumber="also")
+    assert_settles(account, api)
+
+
 @pytest.mark.slow
 def test_content_that_changes_and_changes_back_at_one_instant(
     account: Account, api: OtherApi

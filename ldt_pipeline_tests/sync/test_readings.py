@@ -22,7 +22,7 @@ LONELY_EVENT = "9000001"
 OF_LISTS = (
     *("end_of_list", "after_inclusive", "before_inclusive", "cursors", "deleted_cursor"),
     *("default_order", "ties", "total_results", "roster_totals", "timestamps"),
-    *("narrows_by_creation", "unmade"),
+    *("narrows_by_change", "narrows_by_creation", "unmade", "unchanged"),
 )
 OF_SHAPES = (
     *("waves", "tags", "booker", "prices", "tickets", "group_tickets", "null_elements"),
@@ -30,7 +30,7 @@ OF_SHAPES = (
 )
 OF_TRANSPORT = (
     *("pretty", "gzip", "chunked", "date_header", "unknown_parent", "strict_params"),
-    "encoded_brackets_only",
+    *("encoded_brackets_only", "byte_order_mark"),
 )
 NO_TOTALS = ("missing", "null")
 SMALL_PAGES = Readings(max_page_size=50)
@@ -79,8 +79,9 @@ def change(api: OtherApi) -> None:
 
 SAME = {
     # To a client these are other readings that are tested, of lists and of their totals.
-    *(("roster_totals", value) for value in ("right", "text", "null")),
+    *(("roster_totals", value) for value in ("right", "text", "null", "of_list")),
     ("unmade", "nowhere"),
+    *(("unchanged", value) for value in ("in_no_window", "nowhere")),
 }
 SINGLES = [
     pytest.param(replace(SMALL_PAGES, **{name: value}), id=f"{name}={value}")
@@ -117,6 +118,7 @@ SHAPES_AND_TRANSPORT = [
         extra_keys=True,
         pretty=True,
         gzip=True,
+        byte_order_mark=True,
         unknown_parent="empty",
     ),
     Readings(
@@ -216,6 +218,69 @@ def test_ties_that_fit_on_no_page_in_another_order_each_time(tmp_path: Path) -> 
     assert not account.store.manifests("participants")
 
 
+@pytest.mark.parametrize("readings", [{"narrows_by_change": False}, {"total_results": "of_list"}])
+def test_windows_that_narrow_nothing_are_not_cut_for_ever(
+    readings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ldt_pipeline.feeds import reader
+
+    monkeypatch.setattr(reader, "_WINDOW_RECORDS_MOST", 20)
+    dataset = small(SMALL_PAGES)
+    with OtherApi(dataset, replace(SMALL_PAGES, **readings)) as api:
+        account = Account.of(tmp_path, api)
+        assert account.sync(publish=False).requests < 150
+        assert_equals_truth(account, dataset, is_published=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [400, 401, 403, 410, 500])
+def test_each_status_of_what_is_gone(status: int, tmp_path: Path) -> None:
+    """The reference names 200, 401 and 500 alone. What is no clear answer leaves it to the list."""
+    check(tmp_path, replace(SMALL_PAGES, missing_status=status))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answer", get_args(get_type_hints(Readings)["missing_answer"])[1:])
+def test_each_empty_answer_for_what_is_gone(answer: Any, tmp_path: Path) -> None:
+    check(tmp_path, replace(SMALL_PAGES, missing_answer=answer, unknown_parent="empty"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("empty", ["null", "absent"])
+def test_lists_that_are_empty_without_a_list(empty: Any, tmp_path: Path) -> None:
+    readings = replace(SMALL_PAGES, empty_list=empty, end_of_list="last_cursor_again")
+    check(tmp_path / "some", replace(readings, unknown_parent="empty"))
+    nobody = make_dataset(5, participants=0, applications=0, partners=0, groups=0, tickets=0)
+    with OtherApi(nobody, readings) as api:
+        account = Account.of(tmp_path / "nobody", api)
+        account.sync()
+        assert account.sync().requests <= QUIET_REQUESTS
+
+
+@pytest.mark.parametrize("unchanged", get_args(get_type_hints(Readings)["unchanged"]))
+def test_records_that_do_not_say_when_they_changed(unchanged: Any, tmp_path: Path) -> None:
+    """No window holds them, and the list is longer than a page."""
+    readings = replace(SMALL_PAGES, unchanged=unchanged)
+    dataset = small(readings)
+    participants = dataset.live("participants")
+    with OtherApi(dataset, readings) as api:
+        account = Account.of(tmp_path, api)
+        for record in participants[:3]:
+            api.put("participants", {**record, "updatedAt": None})
+        account.sync()
+        assert_equals_truth(account, dataset)
+        change(api)
+        account.sync(publish=False)
+        api.put("participants", {**participants[4], "id": "late", "updatedAt": None})
+        account.sync()
+        assert_equals_truth(account, dataset)
+        stamp, held = account.stamp(), account.store.extract_ids()
+        assert account.sync().requests <= QUIET_REQUESTS
+        assert (account.stamp(), account.store.extract_ids()) == (stamp, held)
+        account.reconcile_whole()
+        assert account.store.extract_ids() == held
+
+
 def test_without_totals_a_deletion_shows_when_lists_are_read_whole(tmp_path: Path) -> None:
     """At night, that is: a total that nobody states can't be compared."""
     dataset = small(SMALL_PAGES)
@@ -265,6 +330,8 @@ def test_every_reading_has_a_test() -> None:
         "max_page_size",
         "latency",
         "missing_status",
+        "missing_answer",
+        "empty_list",
     }
     named = {*OF_LISTS, *OF_SHAPES, *OF_TRANSPORT, *others}
     assert named == {field.name for field in fields(Readings)}
