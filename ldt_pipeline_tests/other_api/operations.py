@@ -137,7 +137,14 @@ class Operations:
 
         return answer
 
+    def _check_windows(self, request: Request) -> None:
+        if not self._readings.roster_windows and any(
+            "At[" in name for name in request.query if "sort" not in name
+        ):
+            raise BadRequestError("No windows here.")
+
     def _event_roster(self, request: Request) -> Any:
+        self._check_windows(request)
         event_id = request.record_id
         self._check_parent(known=self._dataset.knows_event(event_id))
         page = self._pager.page(
@@ -150,6 +157,7 @@ class Operations:
         return self._envelope(page.records, request, page.about)
 
     def _race_roster(self, request: Request) -> Any:
+        self._check_windows(request)
         race_id, occurrence = request.record_id, request.query.get("eventOccurrenceId")
         self._check_parent(known=self._dataset.knows_race(race_id))
         page = self._pager.page(

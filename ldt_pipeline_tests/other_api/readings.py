@@ -143,6 +143,8 @@ class Readings:
     """Whether bodies begin with one."""
     strict_params: bool = False
     """Status 400 on a parameter that is not listed for the operation."""
+    roster_windows: bool = True
+    """Whether rosters take windows, as the other lists do; status 400 if not."""
     encoded_brackets_only: bool = False
     """Status 400 on brackets that are not percent-encoded."""
 

@@ -232,6 +232,10 @@ def test_windows_that_narrow_nothing_are_not_cut_for_ever(
         assert_equals_truth(account, dataset, is_published=False)
 
 
+def test_rosters_that_take_no_windows(tmp_path: Path) -> None:
+    check(tmp_path, Readings(max_page_size=200, roster_windows=False))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 401, 403, 410, 500])
 def test_each_status_of_what_is_gone(status: int, tmp_path: Path) -> None:
