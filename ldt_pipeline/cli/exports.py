@@ -71,8 +71,8 @@ def enter_into_ledger(
     recipient: str | None,
     out: Path | None,
     about: dict[str, str],
-) -> None:
-    """Enter an export of people into the ledger, before it is handed out.
+) -> str:
+    """Enter an export of people into the ledger, before it is handed out; gives its id.
 
     Raises:
         CommandError: The ledger can't be written: the export isn't made then.
@@ -82,7 +82,7 @@ def enter_into_ledger(
     at = rows.columns.index("participant_id")
     file = str(out.expanduser().absolute()) if out is not None else "standard output"
     try:
-        ledger.enter(
+        return ledger.enter(
             ledger_dir,
             table=rows.table_name,
             ids=[row[at] for row in rows.rows],
@@ -93,6 +93,19 @@ def enter_into_ledger(
     except OSError as error:
         raise CommandError(
             f"Nothing was exported, as the ledger of exports in {ledger_dir} can't be written: "
+            f"{error.strerror or error}."
+        ) from None
+
+
+def mark_in_place(ledger_dir: Path, export_id: str) -> None:
+    """Note that a file is in place: an earlier one of its name is gone, and whoever was in it alone."""
+    from ldt_pipeline.erasing import ledger  # noqa: PLC0415
+
+    try:
+        ledger.mark_in_place(ledger_dir, export_id)
+    except OSError as error:
+        raise CommandError(
+            f"The file is written, but the ledger of exports in {ledger_dir} can't be: "
             f"{error.strerror or error}."
         ) from None
 
