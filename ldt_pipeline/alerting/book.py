@@ -25,6 +25,9 @@ from ldt_pipeline.raw.files import write_durably
 
 BOOK = "book.json"
 
+WAIT_MOST = dt.timedelta(hours=1)
+"""The longest that a channel is left alone, whatever it asks for."""
+
 _LOCK_SECONDS = 30.0
 
 
@@ -139,6 +142,31 @@ class Book(msgspec.Struct, kw_only=True):
             if record.trouble.source == source and key not in keys:
                 self.close(key, moment)
 
+    def set_back(self, moment: dt.datetime) -> None:
+        """Bring instants after the present to it: the clock was ahead, and all would wait for them."""
+        just_now = moment - dt.timedelta(microseconds=1)
+
+        def no_later(instant: dt.datetime) -> dt.datetime:
+            return instant if instant <= moment else just_now
+
+        for record in self.records.values():
+            if record.quiet_until is not None and record.opened_at > moment:
+                record.quiet_until -= record.opened_at - just_now
+            record.opened_at = no_later(record.opened_at)
+            record.seen_at = no_later(record.seen_at)
+            record.grown_at = no_later(record.grown_at)
+            record.over_at = record.over_at and no_later(record.over_at)
+            record.told = {
+                name: msgspec.structs.replace(each, at=no_later(each.at))
+                for name, each in record.told.items()
+            }
+        for line in self.lines.values():
+            line.sent_at = [each for each in line.sent_at if each <= moment]
+            line.held_since = line.held_since and no_later(line.held_since)
+            if line.not_before is not None and line.not_before > moment + WAIT_MOST:
+                line.not_before = None
+        self.looked_at = self.looked_at and no_later(self.looked_at)
+
     def open_records(self, *sources: Source) -> list[Record]:
         """Give what is wrong now, of some sources or of all, the oldest first."""
         found = [
@@ -168,6 +196,7 @@ class BookFile:
         with FileLock(self.folder / "book.lock", timeout=_LOCK_SECONDS, mode=PRIVATE_FILE):
             book, is_damaged = self._load()
             before = msgspec.json.encode(book)
+            book.set_back(self.clock())
             yield book
             after = msgspec.json.encode(book)
             if is_damaged:

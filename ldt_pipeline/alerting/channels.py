@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import SecretStr
 
+from ldt_pipeline.alerting.book import WAIT_MOST
 from ldt_pipeline.alerting.config import Channel, Email, is_loopback
 from ldt_pipeline.alerting.message import Message
 
@@ -29,7 +30,6 @@ Secrets = Callable[[str], SecretStr | None]
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 10.0
 _COMMAND_SECONDS = 30.0
-_WAIT_MOST = 3600.0
 
 
 class DeliveryError(Exception):
@@ -82,7 +82,7 @@ def _post(url: str, name: str, message: Message) -> str:
     except (requests.RequestException, ValueError) as error:
         raise DeliveryError(f"the webhook can't be reached ({type(error).__name__})") from None
     if not 200 <= status < 300:
-        seconds = min(float(wait), _WAIT_MOST) if wait.isdecimal() and wait.isascii() else None
+        seconds = min(float(wait), WAIT_MOST.total_seconds()) if wait.isdecimal() and wait.isascii() else None
         raise DeliveryError(f"the webhook answered {status}", wait_seconds=seconds)
     return ""
 

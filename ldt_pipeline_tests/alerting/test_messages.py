@@ -169,3 +169,27 @@ def test_of_an_error_its_class_alone_is_kept() -> None:
     book = Book()
     book.note(failed("a"), START)
     assert b"sentinel" not in msgspec.json.encode(book)
+
+
+def test_a_clock_that_was_ahead_keeps_nothing_back(tmp_path) -> None:
+    """A machine that woke up in another year told some of it, was limited, and failed once."""
+    clock = Clock(tmp_path)
+    clock.moment += dt.timedelta(days=400)
+    clock.after(1, failed("a"))
+    clock.after(1, failed("b"))
+    with clock.file.changed() as book:
+        book.close("run/a/", clock.moment)
+    clock.after(61)
+    clock.error = DeliveryError("busy", wait_seconds=3600)
+    clock.after(13 * 60)
+    clock.error = None
+    told = len(clock.got["one"])
+    clock.moment = START
+    clock.after(1, failed("a"), failed("c"))
+    clock.after(90)
+    texts = "".join(each.text for each in clock.got["one"][told:])
+    assert "Job a failed" in texts
+    assert "Job c failed" in texts
+    clock.after(13 * 60)
+    assert "Still so:" in clock.got["one"][-1].text
+    assert "Job b failed" in clock.got["one"][-1].text
