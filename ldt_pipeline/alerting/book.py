@@ -70,6 +70,8 @@ class Line(msgspec.Struct, kw_only=True):
     """How a channel has been doing.
 
     Attributes:
+        begun_at: When a message to it was last begun. It is noted before that is sent: where a full disk
+            keeps it from being noted, it would keep the message from being entered, too.
         sent_at: When it took messages, as far as the limit has to know.
         failures: How often in a row it took none.
         not_before: When it is tried again.
@@ -77,6 +79,7 @@ class Line(msgspec.Struct, kw_only=True):
         held_since: Since when the limit has held something back.
     """
 
+    begun_at: dt.datetime | None = None
     sent_at: list[dt.datetime] = msgspec.field(default_factory=list[dt.datetime])
     failures: int = 0
     not_before: dt.datetime | None = None
