@@ -82,7 +82,11 @@ def _post(url: str, name: str, message: Message) -> str:
     except (requests.RequestException, ValueError) as error:
         raise DeliveryError(f"the webhook can't be reached ({type(error).__name__})") from None
     if not 200 <= status < 300:
-        seconds = min(float(wait), WAIT_MOST.total_seconds()) if wait.isdecimal() and wait.isascii() else None
+        seconds = (
+            min(float(wait), WAIT_MOST.total_seconds())
+            if wait.isdecimal() and wait.isascii()
+            else None
+        )
         raise DeliveryError(f"the webhook answered {status}", wait_seconds=seconds)
     return ""
 

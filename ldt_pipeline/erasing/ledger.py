@@ -29,8 +29,18 @@ NOT_NAMED = "(not named)"
 """The recipient of an export that was made without `--recipient`."""
 
 _BATCH_RECORDS = 10_000
+_NUMBER = "number"
 _IN_PLACE = "in_place"
 """The folder of marks: an empty file for each export, by its id."""
+
+
+def _number(manifest: Manifest) -> int:
+    return int(manifest.source.get(_NUMBER, "0"))
+
+
+def _in_order(ledger: RawStore) -> list[Manifest]:
+    """Give the entries in the order in which they were made, wherever the clock has gone since."""
+    return sorted(ledger.manifests(FEED), key=_number)
 
 
 class Sent(msgspec.Struct, omit_defaults=True):
@@ -101,12 +111,15 @@ def enter(
         file: Where it went: a path, or a word for standard output.
         about: What was asked for, such as the race.
     """
-    writer = RawStore(str(ledger_dir)).writer(
+    store = RawStore(str(ledger_dir))
+    earlier = past_damage(store, lambda: store.manifests(FEED))
+    number = max(map(_number, earlier), default=0) + 1
+    writer = store.writer(
         feed=FEED,
         partition_key="table",
         partition=table,
         extracted_at=now(),
-        source={"recipient": recipient or NOT_NAMED, "file": file, **about},
+        source={"recipient": recipient or NOT_NAMED, "file": file, **about, _NUMBER: str(number)},
     )
     try:
         for each in ids:
@@ -188,7 +201,7 @@ def who_is_in(ledger_dir: Path) -> dict[str, InFile]:
 
 def _who_is_in(ledger: RawStore) -> dict[str, InFile]:
     found: dict[str, InFile] = {}
-    for manifest in ledger.manifests(FEED):
+    for manifest in _in_order(ledger):
         file, sent = manifest.source.get("file", ""), _sent(ledger, manifest)
         before = found.get(file) or InFile(ids=set(), ids_beside=set())
         earlier = set[str]() if _is_in_place(ledger, manifest) else before.ids
@@ -225,7 +238,7 @@ def last_sent(ledger_dir: Path, *, recipient: str | None, about: Mapping[str, st
 
 def _last_sent(ledger: RawStore, wanted: Mapping[str, str]) -> list[Entry]:
     found: list[Manifest] = []
-    for manifest in reversed(ledger.manifests(FEED)):
+    for manifest in reversed(_in_order(ledger)):
         if all(manifest.source.get(name) == value for name, value in wanted.items()):
             found.append(manifest)
             if _is_in_place(ledger, manifest):
