@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,9 @@ from ldt_pipeline.cli.published import Rows
 from ldt_pipeline.cli.text import clean, counted, escape_unprintable, terminal_width, text_table
 from ldt_pipeline.instants import format_instant
 from ldt_pipeline.plain_text import defuse
+
+if TYPE_CHECKING:
+    from ldt_pipeline.erasing.meanwhile import Reading
 
 _ROWS_AT_ONCE = 2_000
 
@@ -95,6 +98,20 @@ def enter_into_ledger(
             f"Nothing was exported, as the ledger of exports in {ledger_dir} can't be written: "
             f"{error.strerror or error}."
         ) from None
+
+
+def require_nobody_erased(rows: Rows, out: Path, reading: Reading) -> None:
+    """Take a file away again that has somebody in it who was erased while it was written.
+
+    Raises:
+        CommandError: It was taken away.
+    """
+    from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError  # noqa: PLC0415
+
+    at, flag = (rows.columns.index(name) for name in ("participant_id", "is_redacted"))
+    if reading.is_outdated_for({row[at] for row in rows.rows if not row[flag]}):
+        out.expanduser().unlink(missing_ok=True)
+        raise CommandError(str(ErasedMeanwhileError()))
 
 
 def mark_in_place(ledger_dir: Path, export_id: str) -> None:

@@ -133,6 +133,7 @@ def start_list(
     from ldt_pipeline.cli.exports import (  # noqa: PLC0415
         enter_into_ledger,
         mark_in_place,
+        require_nobody_erased,
         warn_of_undated,
         write,
     )
@@ -143,6 +144,7 @@ def start_list(
         read_start_list_as_of,
         start_days,
     )
+    from ldt_pipeline.erasing.meanwhile import Reading  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
@@ -170,6 +172,7 @@ def start_list(
         raise click.UsageError(
             "--recipient goes with --out, or --format csv or json: a table is noted in no ledger."
         )
+    reading = Reading.begin(settings)
     with open_published(settings.published_path) as connection:
         day = on.date() if on else None
         rows = (
@@ -187,6 +190,7 @@ def start_list(
         )
     write(rows, to_format=to_format, out=out)
     if export_id is not None and out is not None:
+        require_nobody_erased(rows, out, reading)
         mark_in_place(settings.ledger_dir, export_id)
     if without_day:
         warn_of_undated(without_day)

@@ -7,12 +7,16 @@ import gzip
 import io
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from upath import UPath
 
 from ldt_pipeline.erasing import ledger
+from ldt_pipeline.erasing.book import Reason
+from ldt_pipeline.erasing.due import Subject
+from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
 from ldt_pipeline.erasing.traces import delete_files
 from ldt_pipeline.exporting.presets import Preset, PresetColumn
 from ldt_pipeline.exporting.race_lists import export, listed
@@ -83,6 +87,41 @@ def test_a_list_of_names_alone_goes_by_the_ledger(account: Account) -> None:
     assert sorted(erased.exports) == sorted([*theirs, beside])
     assert [path for path in (*theirs, beside) if path.exists()] == []
     assert [path for path in others if path.exists()] == others
+
+
+def test_a_list_that_was_read_before_an_erasure_does_not_stay(account: Account) -> None:
+    ((race_id, person), (_, other)) = account.rows(
+        """
+        SELECT race_id, unnest(max(participant_id, 2)) FROM start_list
+        WHERE NOT is_redacted GROUP BY 1 HAVING count(*) > 2 ORDER BY 1 LIMIT 2
+        """
+    )
+    path = account.settings.exports_dir / "meanwhile.csv"
+    for subject in (person, other):
+        reading = Reading.begin(account.settings)
+        with connect(account.settings.published_path, read_only=True) as connection:
+            rows = listed(connection, race_id)
+            account.erase(Subject(entity="participants", id=subject, reason=Reason.ASKED))
+            if subject == other:
+                rows = [row for row in rows if row["participant_id"] != other]
+            put = partial(
+                export,
+                connection,
+                rows,
+                preset=NAMES_ALONE,
+                target=UPath(path),
+                ledger_dir=account.settings.ledger_dir,
+                recipient=None,
+                about={"race_id": race_id},
+                reading=reading,
+            )
+            if subject == person:
+                with pytest.raises(ErasedMeanwhileError):
+                    put()
+                assert not path.exists()
+            else:
+                put()
+                assert path.exists(), "whoever was erased is not in it"
 
 
 def zipped(**files: bytes) -> bytes:

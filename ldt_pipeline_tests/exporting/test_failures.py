@@ -182,9 +182,8 @@ def test_a_clock_that_goes_back_does_not_hide_the_last_export(
 
     def at(hours: float, names: str, moment: int, **options: Any) -> Path:
         put(database, [row(name) for name in names], moment)
-        with mock.patch(
-            "ldt_pipeline.erasing.ledger.now", lambda: noon + dt.timedelta(hours=hours)
-        ):
+        moment_of_export = noon + dt.timedelta(hours=hours)
+        with mock.patch("ldt_pipeline.erasing.ledger.now", return_value=moment_of_export):
             return run(database, tmp_path, "csv", **options)
 
     at(0, "a", 0)
