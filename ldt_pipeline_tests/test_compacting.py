@@ -390,3 +390,27 @@ def test_an_erasure_reaches_into_what_was_compacted(tmp_path: Path) -> None:
     assert account.unfinished() == 0
     assert _lines(account) == {b"other"}
     assert account.contents() == account.rebuilt(tmp_path / "r.duckdb")
+
+
+def test_what_was_compacted_again_stays_replaced(tmp_path: Path) -> None:
+    """A backup may be older than the compaction before the last, or the one before that."""
+    account = simple(tmp_path)
+    backups: list[Path] = []
+    for number in range(3):
+        backups.append(tmp_path / f"backup-{number}")
+        shutil.copytree(account.settings.raw_dir, backups[-1])
+        account.compact()
+        later = ENTRY % (f"later-{number}", 5, "later")
+        write(account.store, [Extract("participants", "2025-01", (later,))])
+        account.load()
+    keeping = account.settings.model_copy(update={"deleted_retention_days": 100_000})
+    erase(keeping, account.store, [Subject(entity="participants", id="a", reason=Reason.ASKED)])
+    left, tables = _lines(account), account.contents()
+    for backup in backups:
+        shutil.copytree(backup, account.settings.raw_dir, dirs_exist_ok=True)
+        assert account.unfinished() > 0
+        assert account.contents() == account.rebuilt(tmp_path / "r.duckdb") == tables
+        erase(keeping, account.store)
+        assert account.unfinished() == 0
+        assert _lines(account) == left
+        assert account.contents() == account.rebuilt(tmp_path / "r.duckdb") == tables

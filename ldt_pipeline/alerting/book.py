@@ -25,6 +25,9 @@ from ldt_pipeline.raw.files import write_durably
 
 BOOK = "book.json"
 
+WAIT_MOST = dt.timedelta(hours=1)
+"""The longest that a channel is left alone, whatever it asks for."""
+
 _LOCK_SECONDS = 30.0
 
 
@@ -67,6 +70,8 @@ class Line(msgspec.Struct, kw_only=True):
     """How a channel has been doing.
 
     Attributes:
+        begun_at: When a message to it was last begun. It is noted before that is sent: where a full disk
+            keeps it from being noted, it would keep the message from being entered, too.
         sent_at: When it took messages, as far as the limit has to know.
         failures: How often in a row it took none.
         not_before: When it is tried again.
@@ -74,6 +79,7 @@ class Line(msgspec.Struct, kw_only=True):
         held_since: Since when the limit has held something back.
     """
 
+    begun_at: dt.datetime | None = None
     sent_at: list[dt.datetime] = msgspec.field(default_factory=list[dt.datetime])
     failures: int = 0
     not_before: dt.datetime | None = None
@@ -139,6 +145,31 @@ class Book(msgspec.Struct, kw_only=True):
             if record.trouble.source == source and key not in keys:
                 self.close(key, moment)
 
+    def set_back(self, moment: dt.datetime) -> None:
+        """Bring instants after the present to it: the clock was ahead, and all would wait for them."""
+        just_now = moment - dt.timedelta(microseconds=1)
+
+        def no_later(instant: dt.datetime) -> dt.datetime:
+            return instant if instant <= moment else just_now
+
+        for record in self.records.values():
+            if record.quiet_until is not None and record.opened_at > moment:
+                record.quiet_until -= record.opened_at - just_now
+            record.opened_at = no_later(record.opened_at)
+            record.seen_at = no_later(record.seen_at)
+            record.grown_at = no_later(record.grown_at)
+            record.over_at = record.over_at and no_later(record.over_at)
+            record.told = {
+                name: msgspec.structs.replace(each, at=no_later(each.at))
+                for name, each in record.told.items()
+            }
+        for line in self.lines.values():
+            line.sent_at = [each for each in line.sent_at if each <= moment]
+            line.held_since = line.held_since and no_later(line.held_since)
+            if line.not_before is not None and line.not_before > moment + WAIT_MOST:
+                line.not_before = None
+        self.looked_at = self.looked_at and no_later(self.looked_at)
+
     def open_records(self, *sources: Source) -> list[Record]:
         """Give what is wrong now, of some sources or of all, the oldest first."""
         found = [
@@ -168,6 +199,7 @@ class BookFile:
         with FileLock(self.folder / "book.lock", timeout=_LOCK_SECONDS, mode=PRIVATE_FILE):
             book, is_damaged = self._load()
             before = msgspec.json.encode(book)
+            book.set_back(self.clock())
             yield book
             after = msgspec.json.encode(book)
             if is_damaged:

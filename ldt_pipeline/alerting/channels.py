@@ -12,6 +12,7 @@ import json
 import smtplib
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import SecretStr
 
+from ldt_pipeline.alerting.book import WAIT_MOST
 from ldt_pipeline.alerting.config import Channel, Email, is_loopback
 from ldt_pipeline.alerting.message import Message
 
@@ -29,7 +31,8 @@ Secrets = Callable[[str], SecretStr | None]
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 10.0
 _COMMAND_SECONDS = 30.0
-_WAIT_MOST = 3600.0
+_LONGEST_SECONDS = 40.0
+"""How long an attempt takes at most: the limits above are for each answer."""
 
 
 class DeliveryError(Exception):
@@ -49,6 +52,37 @@ def send(channel: Channel, message: Message, secrets: Secrets) -> str:
     Raises:
         DeliveryError: It was not taken, or nobody knows.
     """
+    # A server that answers a piece at a time, each in time, would keep all other channels waiting.
+    attempt = _Attempt(channel, message, secrets)
+    attempt.start()
+    attempt.join(_LONGEST_SECONDS)
+    if attempt.is_alive():
+        raise DeliveryError(
+            "the other side took too long: nobody knows whether it took the message"
+        )
+    if attempt.error is not None:
+        raise attempt.error
+    return attempt.note
+
+
+class _Attempt(threading.Thread):
+    """An attempt that nobody has to wait for, not even when the process ends."""
+
+    def __init__(self, channel: Channel, message: Message, secrets: Secrets) -> None:
+        super().__init__(daemon=True, name="alert")
+        self._hand_over = lambda: _hand_over(channel, message, secrets)
+        self.note = ""
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        """Hand it over."""
+        try:
+            self.note = self._hand_over()
+        except Exception as error:
+            self.error = error
+
+
+def _hand_over(channel: Channel, message: Message, secrets: Secrets) -> str:
     if channel.webhook is not None:
         return _post(_secret(channel.webhook, secrets), channel.webhook, message)
     if channel.email is not None:
@@ -82,7 +116,11 @@ def _post(url: str, name: str, message: Message) -> str:
     except (requests.RequestException, ValueError) as error:
         raise DeliveryError(f"the webhook can't be reached ({type(error).__name__})") from None
     if not 200 <= status < 300:
-        seconds = min(float(wait), _WAIT_MOST) if wait.isdecimal() and wait.isascii() else None
+        seconds = (
+            min(float(wait), WAIT_MOST.total_seconds())
+            if wait.isdecimal() and wait.isascii()
+            else None
+        )
         raise DeliveryError(f"the webhook answered {status}", wait_seconds=seconds)
     return ""
 

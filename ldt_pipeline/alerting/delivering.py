@@ -4,7 +4,8 @@ What belongs here: a round over all channels, the limit, and trying again later.
 is owed (`owed.py`), and how it is handed over (`channels.py`).
 
 A message counts as delivered once the channel has taken it, and is entered after that: killed in
-between, it is sent a second time, and never not at all.
+between, it is sent a second time, and never not at all. That it is begun is noted before: where the
+book can't be written nothing is sent, as the same message would be, twice a minute.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ def deliver(file: BookFile, config: AlertsFile, *, send: Send = send_now) -> lis
     """Send each channel what it is owed and may get now.
 
     Does nothing where another process is just doing so.
+
+    Raises:
+        OSError: The book can't be written; nothing is sent then.
     """
     try:
         with file.delivering():
@@ -104,6 +108,7 @@ def _pack(book: Book, config: AlertsFile, name: str, moment: dt.datetime) -> _Pa
         return None
     # Others may change the book while this is on its way: what was told is what was packed.
     items = [replace(item, record=msgspec.structs.replace(item.record)) for item in items]
+    line.begun_at = moment
     message = compose(items, moment, held_since=line.held_since, pages=config.pages)
     return _Parcel(items=items, message=message, packed_at=moment)
 

@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,9 @@ from ldt_pipeline.cli.published import Rows
 from ldt_pipeline.cli.text import clean, counted, escape_unprintable, terminal_width, text_table
 from ldt_pipeline.instants import format_instant
 from ldt_pipeline.plain_text import defuse
+
+if TYPE_CHECKING:
+    from ldt_pipeline.erasing.meanwhile import Reading
 
 _ROWS_AT_ONCE = 2_000
 
@@ -71,8 +74,8 @@ def enter_into_ledger(
     recipient: str | None,
     out: Path | None,
     about: dict[str, str],
-) -> None:
-    """Enter an export of people into the ledger, before it is handed out.
+) -> str:
+    """Enter an export of people into the ledger, before it is handed out; gives its id.
 
     Raises:
         CommandError: The ledger can't be written: the export isn't made then.
@@ -82,7 +85,7 @@ def enter_into_ledger(
     at = rows.columns.index("participant_id")
     file = str(out.expanduser().absolute()) if out is not None else "standard output"
     try:
-        ledger.enter(
+        return ledger.enter(
             ledger_dir,
             table=rows.table_name,
             ids=[row[at] for row in rows.rows],
@@ -93,6 +96,33 @@ def enter_into_ledger(
     except OSError as error:
         raise CommandError(
             f"Nothing was exported, as the ledger of exports in {ledger_dir} can't be written: "
+            f"{error.strerror or error}."
+        ) from None
+
+
+def require_nobody_erased(rows: Rows, out: Path, reading: Reading) -> None:
+    """Take a file away again that has somebody in it who was erased while it was written.
+
+    Raises:
+        CommandError: It was taken away.
+    """
+    from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError  # noqa: PLC0415
+
+    at, flag = (rows.columns.index(name) for name in ("participant_id", "is_redacted"))
+    if reading.is_outdated_for({row[at] for row in rows.rows if not row[flag]}):
+        out.expanduser().unlink(missing_ok=True)
+        raise CommandError(str(ErasedMeanwhileError()))
+
+
+def mark_in_place(ledger_dir: Path, export_id: str) -> None:
+    """Note that a file is in place: an earlier one of its name is gone, and whoever was in it alone."""
+    from ldt_pipeline.erasing import ledger  # noqa: PLC0415
+
+    try:
+        ledger.mark_in_place(ledger_dir, export_id)
+    except OSError as error:
+        raise CommandError(
+            f"The file is written, but the ledger of exports in {ledger_dir} can't be: "
             f"{error.strerror or error}."
         ) from None
 

@@ -132,6 +132,8 @@ def start_list(
     """
     from ldt_pipeline.cli.exports import (  # noqa: PLC0415
         enter_into_ledger,
+        mark_in_place,
+        require_nobody_erased,
         warn_of_undated,
         write,
     )
@@ -142,6 +144,7 @@ def start_list(
         read_start_list_as_of,
         start_days,
     )
+    from ldt_pipeline.erasing.meanwhile import Reading  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
@@ -169,6 +172,7 @@ def start_list(
         raise click.UsageError(
             "--recipient goes with --out, or --format csv or json: a table is noted in no ledger."
         )
+    reading = Reading.begin(settings)
     with open_published(settings.published_path) as connection:
         day = on.date() if on else None
         rows = (
@@ -179,11 +183,15 @@ def start_list(
         days = start_days(connection, race_id)
         is_one_of_several = day is not None and days != [day] and as_of is None
         without_day = count_undated(connection, race_id) if is_one_of_several else 0
+    export_id = None
     if out is not None or to_format != "table":
-        enter_into_ledger(
+        export_id = enter_into_ledger(
             rows, settings.ledger_dir, recipient=recipient, out=out, about={"race_id": race_id}
         )
     write(rows, to_format=to_format, out=out)
+    if export_id is not None and out is not None:
+        require_nobody_erased(rows, out, reading)
+        mark_in_place(settings.ledger_dir, export_id)
     if without_day:
         warn_of_undated(without_day)
     if len(days) > 1 and on is None:

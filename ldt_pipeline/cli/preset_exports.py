@@ -16,6 +16,7 @@ from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.exports import warn_of_undated
 from ldt_pipeline.cli.published import open_published, read_start_list, start_days
 from ldt_pipeline.cli.text import counted
+from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
 from ldt_pipeline.exporting.presets import PresetError, load_preset
 from ldt_pipeline.exporting.race_lists import NothingSentError, export, undated
 from ldt_pipeline.exporting.writing import UnencodableError
@@ -46,6 +47,7 @@ def export_preset(
         raise CommandError(f"{target} is a folder: name a file in it with --out.")
     try:
         preset = load_preset(preset_name, settings.presets_dir)
+        reading = Reading.begin(settings)
         with open_published(settings.published_path) as connection:
             found = read_start_list(connection, race_id, on)
             days = start_days(connection, race_id)
@@ -67,8 +69,9 @@ def export_preset(
                 about={"race_id": race_id, "on": str(day), "made_by": MADE_BY},
                 not_of_list=without_day,
                 changes_only=changes_only,
+                reading=reading,
             )
-    except (PresetError, NothingSentError, UnencodableError) as error:
+    except (PresetError, NothingSentError, UnencodableError, ErasedMeanwhileError) as error:
         raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(

@@ -5,7 +5,7 @@ What belongs here: the order. What doesn't: each of the things that are done.
 1. What is due goes into the erasures feed: from here on nothing of it is stored or loaded again,
    and whoever finds the erasure unfinished goes on with it.
 2. The raw store is looked through, to know what has to go. What is damaged goes at once.
-3. Exports, Dagster's records and the published file lose it.
+3. The published file, exports and Dagster's records lose it.
 4. The raw store is rewritten, an extract at a time.
 5. The warehouse is loaded anew from it into a file beside, which takes its place in one step. It
    has the erasure in its books: that is what makes it finished. A new file has no free page, and
@@ -30,7 +30,7 @@ from ldt_pipeline.erasing import ledger, published, traces
 from ldt_pipeline.erasing.book import ENTITIES, RACES, Book, Erasure, Reason, write_erasures
 from ldt_pipeline.erasing.database import blank_database
 from ldt_pipeline.erasing.due import Subject, what_is_due
-from ldt_pipeline.erasing.old_exports import delete_old_exports
+from ldt_pipeline.erasing.exported import delete_exports_with, delete_old_exports
 from ldt_pipeline.erasing.public_texts import only_theirs
 from ldt_pipeline.erasing.scan import look_through, rewrite
 from ldt_pipeline.feeds.catalogue import FEEDS
@@ -108,22 +108,18 @@ def erase(
             # Without a warehouse nobody can say what others share: all of it is searched for then.
             texts = found.texts if connection is None else only_theirs(connection, found.texts, ids)
         everybody = set[str]().union(*ids.values())
-        result.exports = traces.delete_files(settings.exports_dir, ids=everybody, texts=texts)
+        # Before exports are looked through: whoever makes one from here on makes it from this.
+        if found.manifests or everybody or entered.is_retention:
+            published.without_erased(settings.published_path, ids=ids, before=book.before)
+        result.exports = delete_exports_with(settings, ids=everybody, texts=texts)
         result.plans = traces.delete_files(plans_dir(settings.allocations_dir), ids=(), texts=texts)
         if book.before is not None:
             with _books(settings.warehouse_path) as connection:
-                result.exports += delete_old_exports(
-                    connection,
-                    exports_dir=settings.exports_dir,
-                    ledger_dir=settings.ledger_dir,
-                    before=book.before,
-                )
+                result.exports += delete_old_exports(connection, settings, before=book.before)
         for home in dagster_homes:
             result.traces += traces.blank_records(home, texts)
         if dagster_database is not None:
             result.values_in_database = blank_database(dagster_database, texts)
-        if found.manifests or everybody or entered.is_retention:
-            published.without_erased(settings.published_path, ids=ids, before=book.before)
         for manifest in found.manifests:
             rewrite(store, book, manifest)
             remove_superseded(store)

@@ -12,7 +12,7 @@ reached its recipient or not: it counts for whom to tell, and never alone for wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,18 @@ NOT_NAMED = "(not named)"
 """The recipient of an export that was made without `--recipient`."""
 
 _BATCH_RECORDS = 10_000
+_NUMBER = "number"
 _IN_PLACE = "in_place"
 """The folder of marks: an empty file for each export, by its id."""
+
+
+def _number(manifest: Manifest) -> int:
+    return int(manifest.source.get(_NUMBER, "0"))
+
+
+def _in_order(ledger: RawStore) -> list[Manifest]:
+    """Give the entries in the order in which they were made, wherever the clock has gone since."""
+    return sorted(ledger.manifests(FEED), key=_number)
 
 
 class Sent(msgspec.Struct, omit_defaults=True):
@@ -101,12 +111,15 @@ def enter(
         file: Where it went: a path, or a word for standard output.
         about: What was asked for, such as the race.
     """
-    writer = RawStore(str(ledger_dir)).writer(
+    store = RawStore(str(ledger_dir))
+    earlier = past_damage(store, lambda: store.manifests(FEED))
+    number = max(map(_number, earlier), default=0) + 1
+    writer = store.writer(
         feed=FEED,
         partition_key="table",
         partition=table,
         extracted_at=now(),
-        source={"recipient": recipient or NOT_NAMED, "file": file, **about},
+        source={"recipient": recipient or NOT_NAMED, "file": file, **about, _NUMBER: str(number)},
     )
     try:
         for each in ids:
@@ -166,18 +179,41 @@ def _sent(ledger: RawStore, manifest: Manifest) -> list[Sent]:
     return [decoder.decode(line) for batch in batches for line in batch]
 
 
-def files_and_ids(ledger_dir: Path) -> Iterator[tuple[str, list[str]]]:
-    """Give each export's file, and the participants in it; those that can't be read are left out."""
+@dataclass(frozen=True, kw_only=True)
+class InFile:
+    """Who may be in a file that was exported.
+
+    Attributes:
+        ids: Whoever the last export said that it put there, and those since of which nobody knows
+            whether they got there.
+        ids_beside: Whoever an export said to be gone: they may be in a file beside it.
+    """
+
+    ids: set[str]
+    ids_beside: set[str]
+
+
+def who_is_in(ledger_dir: Path) -> dict[str, InFile]:
+    """Give who may be in each file; entries that can't be read are left out, and set aside."""
     ledger = RawStore(str(ledger_dir))
-    for manifest in past_damage(ledger, lambda: ledger.manifests(FEED)):
-        ids = past_damage(ledger, lambda each=manifest: _ids(ledger, each))
-        yield manifest.source.get("file", ""), ids
+    return past_damage(ledger, lambda: _who_is_in(ledger))
 
 
-def _ids(ledger: RawStore, manifest: Manifest) -> list[str]:
-    if manifest.extract_id not in ledger.extract_ids(FEED):
-        return []  # set aside just now
-    return [each.id for each in _sent(ledger, manifest) if each.in_file]
+def _who_is_in(ledger: RawStore) -> dict[str, InFile]:
+    found: dict[str, InFile] = {}
+    for manifest in _in_order(ledger):
+        file, sent = manifest.source.get("file", ""), _sent(ledger, manifest)
+        before = found.get(file) or InFile(ids=set(), ids_beside=set())
+        earlier = set[str]() if _is_in_place(ledger, manifest) else before.ids
+        found[file] = InFile(
+            ids={each.id for each in sent if each.in_file} | earlier,
+            ids_beside={each.id for each in sent if each.gone} | before.ids_beside,
+        )
+    return found
+
+
+def _is_in_place(ledger: RawStore, manifest: Manifest) -> bool:
+    return (ledger.root / FEED / _IN_PLACE / manifest.extract_id).exists()
 
 
 def last_sent(ledger_dir: Path, *, recipient: str | None, about: Mapping[str, str]) -> list[Entry]:
@@ -202,10 +238,10 @@ def last_sent(ledger_dir: Path, *, recipient: str | None, about: Mapping[str, st
 
 def _last_sent(ledger: RawStore, wanted: Mapping[str, str]) -> list[Entry]:
     found: list[Manifest] = []
-    for manifest in reversed(ledger.manifests(FEED)):
+    for manifest in reversed(_in_order(ledger)):
         if all(manifest.source.get(name) == value for name, value in wanted.items()):
             found.append(manifest)
-            if (ledger.root / FEED / _IN_PLACE / manifest.extract_id).exists():
+            if _is_in_place(ledger, manifest):
                 return [_entry(ledger, each) for each in reversed(found)]
     return []
 

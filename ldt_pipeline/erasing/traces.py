@@ -10,18 +10,15 @@ library might have quoted a value.
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import re
 import sqlite3
-import zipfile
-from collections.abc import Collection, Iterator
-from contextlib import closing, suppress
+from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
-import polars as pl
-import zstandard
+
+from ldt_pipeline.erasing.unpacking import UNREADABLE, contents
 
 BLANK = "(erased)"
 
@@ -55,13 +52,16 @@ def is_contact(text: str) -> bool:
 
 
 def delete_files(folder: Path, *, ids: Collection[str], texts: Collection[str]) -> list[Path]:
-    """Delete the files in a folder that somebody is in, by id or by text; gives their paths."""
+    """Delete the files in a folder that somebody is in, by id or by text; gives their paths.
+
+    One that can't be looked into (it is encrypted, damaged or cut off) may have anybody in it: it goes.
+    """
     needles = _needles(texts)
     by_id = _whole_words(ids)
     deleted: list[Path] = []
     for path in sorted(folder.rglob("*")) if folder.exists() and (ids or texts) else ():
         if path.is_file() and not path.is_symlink() and _holds(path, by_id, needles):
-            path.unlink()
+            path.unlink(missing_ok=True)
             deleted.append(path)
     return deleted
 
@@ -154,28 +154,11 @@ def _whole_words(ids: Collection[str]) -> re.Pattern[bytes] | None:
 
 
 def _holds(path: Path, by_id: re.Pattern[bytes] | None, needles: list[bytes]) -> bool:
-    return any(
-        (by_id is not None and by_id.search(content) is not None)
-        or any(each in content for each in needles)
-        for content in _contents(path)
-    )
-
-
-def _contents(path: Path) -> Iterator[bytes]:
-    """Give a file's bytes, and those of what is packed in it."""
-    content = path.read_bytes()
-    yield content
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        yield content.decode("utf-16", "replace").encode()
-    elif content.startswith(b"PK"):
-        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                yield archive.read(name)
-    elif content.startswith(b"\x1f\x8b"):
-        with suppress(OSError, EOFError):
-            yield gzip.decompress(content)
-    elif content.startswith(b"\x28\xb5\x2f\xfd"):
-        with suppress(zstandard.ZstdError):
-            yield zstandard.ZstdDecompressor().stream_reader(content).read()
-    elif content.startswith(b"PAR1"):
-        yield pl.read_parquet(content).write_ndjson().encode()
+    try:
+        return any(
+            (by_id is not None and by_id.search(content) is not None)
+            or any(each in content for each in needles)
+            for content in contents(path)
+        )
+    except UNREADABLE:
+        return True  # nobody can say who is in it, and it can be made again

@@ -89,13 +89,15 @@ def compare(
         alive: Everybody in the race, also those whose rows can't be sent now: they haven't left.
         entries: What the recipient may have, as the ledger's `last_sent` gives it.
     """
+    # Edited since, a layout makes other cells of the same values.
+    is_same_layout = all(entry.about["layout"] == layout(preset) for entry in entries)
     had = {name: each for entry in entries for name, each in entry.sent.items()}
     found: list[dict[str, Any]] = []
     for row in rows:
         name = row["participant_id"]
         if name not in entries[0].sent:
             found.append({**row, CHANGE: ADDED, OLD_BIB: None, STATUS: ENTERED})
-        elif not all(_has(entry, preset, row) for entry in entries):
+        elif not is_same_layout or not all(_has(entry, preset, row) for entry in entries):
             found.append({**row, CHANGE: CHANGED, OLD_BIB: had[name].bib, STATUS: ENTERED})
     listed = {row["participant_id"] for row in rows}
     others = {name: each for name, each in had.items() if name not in listed}

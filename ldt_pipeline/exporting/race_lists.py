@@ -21,6 +21,7 @@ from upath import UPath
 
 from ldt_pipeline.erasing import ledger
 from ldt_pipeline.erasing.ledger import Sent
+from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
 from ldt_pipeline.exporting.changes import Changes, compare, digest, layout, new_salt, plain
 from ldt_pipeline.exporting.leaving import leavers
 from ldt_pipeline.exporting.presets import Preset
@@ -94,6 +95,7 @@ def export(
     about: dict[str, str],
     not_of_list: Sequence[dict[str, Any]] = (),
     changes_only: bool = False,
+    reading: Reading | None = None,
 ) -> Exported:
     """Write a list, or what changed since the last export to the same recipient.
 
@@ -113,8 +115,10 @@ def export(
             export has to have the same.
         not_of_list: Rows of the race whose start isn't known: they aren't sent, nor withdrawn.
         changes_only: Whether to write only what changed.
+        reading: Tells whether somebody was erased since the published file was opened.
 
     Raises:
+        ErasedMeanwhileError: Somebody in a file was erased while it was written. It is deleted.
         NothingSentError: Nothing was sent to this recipient yet.
         UnencodableError: The layout's encoding lacks a character.
         OSError: The ledger or a file can't be written. The recipient counts as not served.
@@ -161,6 +165,7 @@ def export(
         *(Sent(id=name, gone=True) for name in found.left if name not in gone.kept_back),
     ]
     kind = "changes" if changes_only else "full"
+    shown = {row["participant_id"] for _, each in files for row in each if not row["is_redacted"]}
     _hand_out(
         contents,
         outdated=[path for path, each in files[1:] if changes_only and not each],
@@ -173,6 +178,7 @@ def export(
             file=str(target),
             about={**about, "salt": salt, "layout": layout(preset), "kind": kind},
         ),
+        is_outdated=lambda: reading is not None and reading.is_outdated_for(shown),
     )
     return Exported(
         files=[str(path) for path, _ in contents],
@@ -207,8 +213,13 @@ def _hand_out(
     outdated: Sequence[UPath],
     ledger_dir: Path,
     enter: Callable[[], str],
+    is_outdated: Callable[[], bool],
 ) -> None:
-    """Write files, enter them, put them in place of what is outdated, and note that they are."""
+    """Write files, enter them, put them in place of what is outdated, and note that they are.
+
+    Raises:
+        ErasedMeanwhileError: They must not stay there.
+    """
     with ExitStack() as stack:
         for path, content in contents:
             if isinstance(path, Path):
@@ -220,6 +231,10 @@ def _hand_out(
             # What is begun in a bucket appears there even if it fails: not before it is entered.
             if not isinstance(path, Path):
                 write_durably(path, content)
+    if is_outdated():
+        for path, _ in contents:
+            path.unlink(missing_ok=True)
+        raise ErasedMeanwhileError
     for path in outdated:
         path.unlink(missing_ok=True)
     ledger.mark_in_place(ledger_dir, export_id)

@@ -16,6 +16,7 @@ import duckdb
 from upath import UPath
 
 from ldt_pipeline.erasing import ledger
+from ldt_pipeline.erasing.meanwhile import Reading
 from ldt_pipeline.exporting.changes import digest, layout
 from ldt_pipeline.exporting.presets import Preset, load_preset
 from ldt_pipeline.exporting.race_lists import Exported, export, listed, sendable, undated
@@ -92,11 +93,13 @@ def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[E
         NoPeopleError: The file was published without personal data.
         PresetError: A preset doesn't exist, or makes no sense.
         UnencodableError: A preset's encoding lacks a character.
+        ErasedMeanwhileError: Somebody on a list was erased while it was written. It is deleted.
         OSError: The ledger or a file can't be written.
     """
     folder = UPath(settings.export_target or settings.exports_dir)
     presets = [load_preset(name, settings.presets_dir) for name in settings.export_presets]
     done: list[Exported] = []
+    reading = Reading.begin(settings)
     with connect(settings.published_path, read_only=True) as connection:
         if list_of_starts(connection) != "start_list":
             raise NoPeopleError(
@@ -136,6 +139,7 @@ def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[E
                         recipient=settings.export_recipient,
                         about=about,
                         not_of_list=without_day,
+                        reading=reading,
                     )
                 )
     return done

@@ -50,7 +50,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     parts: tuple[Part, ...] = ()
     """What a compacted extract was made from; empty for all others."""
     replaces: tuple[str, ...] = ()
-    """The ids of the extracts that a compacted one takes the place of; compacted ones, too."""
+    """The ids of the extracts that a compacted one takes the place of; compacted ones, too, and what
+    these had taken the place of."""
 
     @property
     def origins(self) -> tuple[Part, ...]:

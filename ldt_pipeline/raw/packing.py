@@ -65,7 +65,7 @@ def write_pack(
             newest_updated_at=max(newest_at, default=None),
             source={"compacted": str(len(extracts))},
             parts=(),
-            replaces=tuple(each.extract_id for each in extracts),
+            replaces=tuple(_replaced_by(extracts)),
         )
     )
     parts: list[Part] = []
@@ -81,6 +81,13 @@ def write_pack(
         writer.abandon(error)
         raise
     return Pack(manifest=manifest, replaces=tuple(extracts), writer=writer)
+
+
+def _replaced_by(extracts: list[Manifest]) -> Iterator[str]:
+    """Give the ids of extracts, and of what they replaced: a backup may bring that back, too."""
+    for each in extracts:
+        yield each.extract_id
+        yield from each.replaces
 
 
 def put_in_place(store: RawStore, packs: list[Pack]) -> None:

@@ -6,6 +6,10 @@ import datetime as dt
 import json
 import socket
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from pydantic import SecretStr
@@ -77,6 +81,40 @@ def test_a_webhook_that_is_slow_or_away(monkeypatch: pytest.MonkeyPatch) -> None
         assert "didn't answer in time" in str(refusal(HOOK, hook.url))
     away = f"http://127.0.0.1:{free_port()}/sentinel-hook"
     assert str(refusal(HOOK, away)) == "the webhook can't be reached (ConnectionError)"
+
+
+@contextmanager
+def dripping(line: bytes) -> Iterator[int]:
+    """Give the port of a server that is never done, and never silent either."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                while not over.wait(0.05):
+                    connection.sendall(line)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_a_server_that_is_never_done_keeps_nobody_else_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each piece comes in time: a mail server that is to slow down senders answers so."""
+    monkeypatch.setattr(channels, "_LONGEST_SECONDS", 0.4)
+    started = time.monotonic()
+    with dripping(b"220-please wait\r\n") as port:
+        assert "took too long" in str(refusal(mail_channel(port)))
+    with dripping(b"a") as port:
+        assert "took too long" in str(refusal(HOOK, f"http://127.0.0.1:{port}/sentinel-hook"))
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize(

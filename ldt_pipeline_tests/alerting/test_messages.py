@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 from collections.abc import Callable
 
 import msgspec
@@ -169,3 +170,47 @@ def test_of_an_error_its_class_alone_is_kept() -> None:
     book = Book()
     book.note(failed("a"), START)
     assert b"sentinel" not in msgspec.json.encode(book)
+
+
+def test_what_cannot_be_entered_is_not_sent_again_and_again(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full: a message of which nobody could note that it was taken would go out for ever."""
+    clock = Clock(tmp_path)
+    clock.after(1, failed("a"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ldt_pipeline.alerting.book.write_durably", full)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space"):
+                clock.after(13 * 60)
+    assert len(clock.got["one"]) == 1
+    clock.after(1)
+    assert [each.text.count("Still so:") for each in clock.got["one"]] == [0, 1]
+
+
+def test_a_clock_that_was_ahead_keeps_nothing_back(tmp_path) -> None:
+    """A machine that woke up in another year told some of it, was limited, and failed once."""
+    clock = Clock(tmp_path)
+    clock.moment += dt.timedelta(days=400)
+    clock.after(1, failed("a"))
+    clock.after(1, failed("b"))
+    with clock.file.changed() as book:
+        book.close("run/a/", clock.moment)
+    clock.after(61)
+    clock.error = DeliveryError("busy", wait_seconds=3600)
+    clock.after(13 * 60)
+    clock.error = None
+    told = len(clock.got["one"])
+    clock.moment = START
+    clock.after(1, failed("a"), failed("c"))
+    clock.after(90)
+    texts = "".join(each.text for each in clock.got["one"][told:])
+    assert "Job a failed" in texts
+    assert "Job c failed" in texts
+    clock.after(13 * 60)
+    assert "Still so:" in clock.got["one"][-1].text
+    assert "Job b failed" in clock.got["one"][-1].text

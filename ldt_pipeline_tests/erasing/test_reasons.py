@@ -232,10 +232,11 @@ def test_retention_reaches_what_was_exported_after_the_race_and_nothing_else(
         path = account.settings.exports_dir / f"{name}.csv"
         path.write_text(f"{name}\n")
         path.with_name(f"{name}-withdrawn.csv").write_text("gone\n")
-        ledger.enter(
+        export_id = ledger.enter(
             account.settings.ledger_dir, table="start_list", ids=ids, recipient=None,
             file=str(path.absolute()), about={},
         )  # fmt: skip
+        ledger.mark_in_place(account.settings.ledger_dir, export_id)
     by_hand = account.settings.exports_dir / "by-hand.csv"
     by_hand.write_text("of nobody in the ledger\n")
     for path in (by_hand, account.settings.exports_dir / "young.csv"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import os
 from collections.abc import Iterator
@@ -172,3 +173,40 @@ def test_changes_add_up_whatever_is_killed(
                     else:
                         held[key] = (each["bib_number"], each["first_name"])
     assert held == {key: (bib or "", name or "") for key, (bib, name) in last.items()}
+
+
+def test_a_clock_that_goes_back_does_not_hide_the_last_export(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    noon = dt.datetime(2027, 5, 1, 12, tzinfo=dt.UTC)
+
+    def at(hours: float, names: str, moment: int, **options: Any) -> Path:
+        put(database, [row(name) for name in names], moment)
+        moment_of_export = noon + dt.timedelta(hours=hours)
+        with mock.patch("ldt_pipeline.erasing.ledger.now", return_value=moment_of_export):
+            return run(database, tmp_path, "csv", **options)
+
+    at(0, "a", 0)
+    at(-5, "ab", 1, changes_only=True)
+    at(-4, "abc", 2, changes_only=True)
+    found = read_rows(at(0.5, "a", 3, changes_only=True), "csv")
+    assert [(each["participant_id"], each["change"]) for each in found] == [
+        *(("b", "withdrawn"), ("c", "withdrawn"))
+    ]
+    assert ids(at(0.6, "a", 4, changes_only=True)) == []
+
+
+def test_an_edited_layout_sends_its_rows_anew(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    layout = (
+        "{description: x, format: csv, columns: [{name: participant_id, from: participant_id}, "
+        "{name: Sex, from: gender, values: {Female: %s}}]}"
+    )
+    put(database, [row("a"), row("b")])
+    (tmp_path / "own.yaml").write_text(layout % "w")
+    run(database, tmp_path, "own")
+    assert read_rows(run(database, tmp_path, "own", changes_only=True), "own", tmp_path) == []
+    (tmp_path / "own.yaml").write_text(layout % "f")
+    found = read_rows(run(database, tmp_path, "own", changes_only=True), "own", tmp_path)
+    assert [each["Sex"] for each in found] == ["f", "f"]
