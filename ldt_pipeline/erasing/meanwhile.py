@@ -14,8 +14,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from ldt_pipeline.erasing.book import Book
-from ldt_pipeline.raw import RawStore
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.swap import identity
 
@@ -52,6 +50,10 @@ class Reading:
         """
         if _identity(self.published_path) == self.identity:
             return False
+        # Hardly ever needed, and half as long to import as all that makes a list.
+        from ldt_pipeline.erasing.book import Book  # noqa: PLC0415
+        from ldt_pipeline.raw import RawStore  # noqa: PLC0415
+
         book = Book.read(RawStore(str(self.raw_dir)))
         return any(
             each in book.erased["participants"] or each in book.redacted["participants"]
