@@ -105,7 +105,7 @@ def test_what_nothing_explains_is_not_reconciled_every_minute(synced, account, m
             "INSERT INTO tidy.participants BY NAME (SELECT * REPLACE ('twin' AS participant_id) "
             "FROM tidy.participants LIMIT 1)"
         )
-    monkeypatch.setattr("ldt_pipeline.sync.reconcile._settle_missing", lambda *_: None)
+    monkeypatch.setattr("ldt_pipeline.sync.reconcile._settle_missing", lambda *_, **__: None)
     for _ in range(2):
         (request,) = tick(poll_sensor, synced).run_requests
         run_it(request, synced)
