@@ -10,8 +10,16 @@ from typing import Any, cast
 
 import msgspec
 
-from ldt_pipeline.allocations.live import Live, LiveEvent, Record, is_as_wanted, merged
-from ldt_pipeline.allocations.plan import ACTIONS, Change
+from ldt_pipeline.allocations.live import (
+    GROUP_FIELDS,
+    Live,
+    LiveEvent,
+    Record,
+    is_as_wanted,
+    is_called,
+    merged,
+)
+from ldt_pipeline.allocations.plan import ACTIONS, Change, Scope
 from ldt_pipeline.allocations.wanted import WantedGroup
 from ldt_pipeline.api.catalogue import EXTERNAL_ID_TYPES
 
@@ -70,6 +78,18 @@ def difference(live: Record, fields: dict[str, Any]) -> tuple[Record, Record]:
     )
 
 
+def scope_of(event_id: str, partner_id: str | None, groups: dict[str, Record]) -> Scope:
+    """Give what a plan remembers of a partner's groups in an event."""
+    return Scope(
+        event_id=event_id,
+        partner_id=partner_id,
+        groups={
+            group_id: {name: each.get(name) for name in GROUP_FIELDS}
+            for group_id, each in groups.items()
+        },
+    )
+
+
 def label_of(partner: Partner | None, group: str) -> str:
     """Give what a group is called in a plan."""
     return f"{partner.name if partner else 'the organiser'} / {group}"
@@ -90,6 +110,21 @@ def external_of(reference: str) -> tuple[str, str] | None:
     """Give the kind and the value of a reference by an id elsewhere."""
     kind, colon, value = reference.partition(":")
     return (kind, value.strip()) if colon and kind in EXTERNAL_ID_TYPES else None
+
+
+def partner_ids(live: Live, reference: str) -> list[str]:
+    """Give the partners that a reference means: by id, by an id elsewhere, or by name."""
+    if reference in live.partners:
+        return [reference]
+    external = external_of(reference)
+    if external:
+        kind, value = external
+        return [
+            i
+            for i, each in live.partners.items()
+            if text_of(each.get("externalIds"), kind) == value
+        ]
+    return [i for i, each in live.partners.items() if is_called(each, reference)]
 
 
 def alike(live: Live, reference: str) -> str:

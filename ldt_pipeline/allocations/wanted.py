@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ldt_pipeline.allocations.checking import problems
+from ldt_pipeline.allocations.live import normal
 from ldt_pipeline.allocations.nodes import AllocationsFileError, Node, Place, files_of, read_yaml
 from ldt_pipeline.allocations.tabular import read_csv
 
@@ -125,14 +126,15 @@ def _partner(node: Node) -> WantedPartner:
         node.members["partner"].value if "partner" in node.members else fields.get("name", "")
     )
     return WantedPartner(
-        reference=reference, fields=fields, claim_links=_links(node), place=node.place
+        reference=normal(reference), fields=fields, claim_links=_links(node), place=node.place
     )
 
 
 def _allocation(event: Node, node: Node) -> WantedAllocation:
+    partner = node.members["partner"].value
     return WantedAllocation(
         event_id=event.members["event"].text,
-        partner=node.members["partner"].value,
+        partner=None if partner is None else normal(partner),
         groups=tuple(_group(each) for each in _items(node, "groups")),
         place=node.place,
     )
@@ -172,15 +174,15 @@ def _contradictions(
             wrong.append(f"{partner.place}: a partner needs `partner` or `name`.")
             continue
         once(("partner", partner.reference), partner.place, f"the partner {partner.reference!r}")
-        if "name" in partner.fields and partner.fields["name"] != partner.reference:
-            name = partner.fields["name"]
+        name = normal(partner.fields.get("name", partner.reference))
+        if name != partner.reference:
             once(("partner", name), partner.place, f"a partner with the name {name!r}")
     for each in allocations:
         shown = each.partner or "the organiser"
         key = (each.event_id, each.partner or "")
         once(("event", *key), each.place, f"{shown!r} in event {each.event_id}")
         for group in each.groups:
-            once(("name", *key, group.name), group.place, f"the group name {group.name!r}")
+            once(("name", *key, normal(group.name)), group.place, f"the group name {group.name!r}")
             if group.id is not None:
                 once(("group", group.id), group.place, f"the group {group.id}")
             if not group.fields.get("tickets", [1]):
