@@ -18,6 +18,8 @@ from ldt_pipeline.allocations.live import (
     is_as_wanted,
     is_called,
     merged,
+    partner_of,
+    tickets_of,
 )
 from ldt_pipeline.allocations.plan import ACTIONS, Change, Scope
 from ldt_pipeline.allocations.wanted import WantedGroup
@@ -114,7 +116,9 @@ def external_of(reference: str) -> tuple[str, str] | None:
 
 def partner_ids(live: Live, reference: str) -> list[str]:
     """Give the partners that a reference means: by id, by an id elsewhere, or by name."""
-    if reference in live.partners:
+    # One that isn't listed any more may have groups still: an export names it.
+    owners = {partner_of(each) for event in live.events.values() for each in event.groups.values()}
+    if reference in live.partners or reference in owners:
         return [reference]
     external = external_of(reference)
     if external:
@@ -138,12 +142,13 @@ def alike(live: Live, reference: str) -> str:
     return f" Those with a name like it: {', '.join(names[:SHOWN_MOST])}." if names else ""
 
 
-def ticket_problems(group: WantedGroup, event_id: str, event: LiveEvent) -> list[str]:
-    """Give a sentence where a group names tickets that the event doesn't have."""
+def ticket_problems(group: WantedGroup, live: Record, event_id: str, event: LiveEvent) -> list[str]:
+    """Give a sentence where a group names tickets that neither it nor the event has."""
+    has = tickets_of(live.get("tickets"))
     unknown = [
         each["ticketId"]
         for each in group.fields.get("tickets", [])
-        if each["ticketId"] not in event.tickets
+        if each["ticketId"] not in event.tickets and each["ticketId"] not in has
     ]
     if not unknown:
         return []

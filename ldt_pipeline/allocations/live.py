@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ldt_pipeline.api.catalogue import (
+    EXTERNAL_ID_TYPES,
     GET_RESERVED_ENTRY_GROUP,
     LIST_EVENT_RESERVED_ENTRIES,
     LIST_EVENT_TICKETS,
@@ -159,7 +160,7 @@ def tickets_of(tickets: Any) -> dict[str, Record]:
     """Give a group's tickets by their ids."""
     items = cast("list[Any]", tickets) if isinstance(tickets, list) else []
     found = [cast("Record", each) for each in items if isinstance(each, dict)]
-    return {str(each.get("ticketId")): each for each in found}
+    return {str(each["ticketId"]): each for each in found if each.get("ticketId")}
 
 
 def _covers(live: Any, wanted: Any) -> bool:
@@ -189,6 +190,12 @@ def normal(text: str) -> str:
     Both look the same, and editors and spreadsheets change one into the other.
     """
     return unicodedata.normalize("NFC", text)
+
+
+def is_name(reference: str) -> bool:
+    """Whether a reference to a partner is no id, neither here nor elsewhere, but a name."""
+    kind, colon, _ = reference.partition(":")
+    return not reference.startswith("p_") and not (colon and kind in EXTERNAL_ID_TYPES)
 
 
 def is_called(record: Record, name: str) -> bool:

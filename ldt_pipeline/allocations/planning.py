@@ -31,6 +31,7 @@ from ldt_pipeline.allocations.live import (
     Record,
     is_as_wanted,
     is_called,
+    is_name,
     normal,
     partner_of,
     used_of,
@@ -112,20 +113,12 @@ class _Planner:
             return
         if found is None or found.id is None:
             return
-        if found.id in self._places:
-            self._wrong.append(
-                f"{wish.place}: the partner {found.id} stands here twice, first at "
-                f"{self._places[found.id]}."
-            )
+        first = self._places.setdefault(found.id, wish.place)
+        if first is not wish.place:
+            self._wrong.append(f"{wish.place}: partner {found.id} stands twice, first at {first}.")
             return
-        self._places[found.id] = wish.place
-        # Events in the file may use the name that it is about to get, where no other has it.
-        name = normal(wish.fields.get("name", found.name))
-        same = [i for i, each in self._live.partners.items() if is_called(each, name)]
-        if set(same) - {found.id}:
-            self._shared_names[name] = list(dict.fromkeys([found.id, *same]))
-        self._resolved.setdefault(name, found)
-        live = self._live.partners[found.id]
+        self._note_name(normal(wish.fields.get("name", found.name)), found.id, found)
+        live = self._live.partners.get(found.id, {})
         for name in ("type", "contacts"):
             if name in wish.fields and not is_as_wanted(name, live.get(name), wish.fields[name]):
                 self._notices.append(
@@ -145,6 +138,15 @@ class _Planner:
                 body=body,
             )
         self._links(wish.claim_links, found, label=found.name)
+
+    def _note_name(self, name: str, partner_id: str, found: Partner) -> None:
+        """Let events in the file use the name that a partner is about to get, if no other has it."""
+        if not is_name(name):
+            return
+        same = [i for i, each in self._live.partners.items() if is_called(each, name)]
+        if set(same) - {partner_id}:
+            self._shared_names[name] = list(dict.fromkeys([partner_id, *same]))
+        self._resolved.setdefault(name, found)
 
     def _create_partner(self, wish: WantedPartner) -> None:
         missing = [name for name in ("name", "contacts") if name not in wish.fields]
@@ -181,7 +183,7 @@ class _Planner:
             return None
         if not ids:
             return None
-        found = Partner(ids[0], str(self._live.partners[ids[0]].get("name") or ids[0]))
+        found = Partner(ids[0], str(self._live.partners.get(ids[0], {}).get("name") or ids[0]))
         self._resolved[reference] = found
         return found
 
@@ -254,11 +256,12 @@ class _Planner:
         self._scopes.append((scope, partner.draft if partner else None))
         kept: set[str] = set()
         for group in wish.groups:
-            self._wrong += ticket_problems(group, wish.event_id, event)
             group_id = self._match(group, there, claimed_ids, wish.event_id)
+            live = there.get(group_id or "", {})
+            self._wrong += ticket_problems(group, live, wish.event_id, event)
             if group_id is not None:
                 kept.add(group_id)
-                self._update_group(group, group_id, there[group_id], wish, partner)
+                self._update_group(group, group_id, live, wish, partner)
             elif group.id is None:
                 self._create_group(group, wish, partner)
         for group_id, each in there.items():
@@ -316,7 +319,7 @@ class _Planner:
                 "can't change it. Give the new group another name and take this one out."
             )
         before, body = difference(live, fields)
-        label = label_of(partner, group.name)
+        label = label_of(partner, group.name or str(live.get("name") or group_id))
         if body:
             self._drafts.add(
                 action="update_group",
@@ -348,10 +351,9 @@ class _Planner:
                 f"{', '.join(missing)}."
             )
             return
-        label = label_of(partner, group.name)
         draft = self._drafts.add(
             action="create_group",
-            label=label,
+            label=label_of(partner, group.name),
             event_id=wish.event_id,
             partner_id=None if partner is None else partner.id,
             partner_step=None if partner is None else partner.draft,
@@ -360,7 +362,7 @@ class _Planner:
         self._links(
             group.claim_links,
             partner,
-            label=label,
+            label=label_of(partner, group.name),
             event_id=wish.event_id,
             group_draft=draft,
             place=group.place,
