@@ -129,6 +129,8 @@ def is_as_wanted(name: str, live: Any, wanted: Any) -> bool:
         return set(have) == set(ids) and all(
             _covers(have[each["ticketId"]], each) for each in wanted
         )
+    if name == "name" and isinstance(live, str) and isinstance(wanted, str):
+        return normal(live) == normal(wanted)
     return _covers(live, wanted)
 
 
@@ -177,7 +179,7 @@ def _is_same(one: Any, other: Any) -> bool:
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, str) and isinstance(other, str):
-        return normal(one) == normal(other)
+        return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
     # The API may write a number as text, and the other way round.
     if isinstance(one, str | int) and isinstance(other, str | int):
         return str(one) == str(other)
@@ -185,11 +187,12 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def normal(text: str) -> str:
-    """Give what a text is compared by: an accent may be a character of its own or not.
+    """Give what a name is compared by: blanks around it are nothing, and an accent is an accent.
 
-    Both look the same, and editors and spreadsheets change one into the other.
+    One may be a character of its own or not. Both look the same, and editors and spreadsheets change
+    one into the other.
     """
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def is_name(reference: str) -> bool:

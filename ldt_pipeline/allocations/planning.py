@@ -187,11 +187,10 @@ class _Planner:
         self._resolved[reference] = found
         return found
 
-    def _refuse_shared(self, reference: str, ids: list[str], place: Place) -> None:
-        listed = ", ".join(ids[:SHOWN_MOST])
-        self._wrong.append(
-            f"{place}: {len(ids)} partners are called {reference!r}; name one by its id: {listed}."
-        )
+    def _refuse_shared(self, name: str, ids: list[str], place: Place) -> None:
+        shown = ", ".join(ids[:SHOWN_MOST])
+        said = f"{len(ids)} partners are called {name!r}; name one by its id: {shown}."
+        self._wrong.append(f"{place}: {said}")
 
     # Groups
 

@@ -143,3 +143,27 @@ def test_two_ways_of_writing_an_accent_are_one_name(
     del group["id"]
     group["name"] = "Cafe\u0301 runners"
     assert planned(client, document, tmp_path).changes == ()
+
+
+def test_a_blank_behind_a_name_is_not_another_group(
+    client: Client, tmp_path: Path, document: dict[str, Any]
+) -> None:
+    group = a_group(document)
+    del group["id"]
+    group["name"] += " "
+    assert planned(client, document, tmp_path).changes == ()
+    allocation = next(a for a in document["events"][0]["allocations"] if a["partner"])
+    allocation["groups"].append({**group, "name": group["name"].strip()})
+    with pytest.raises(AllocationsFileError, match="stands here twice"):
+        planned(client, document, tmp_path)
+
+
+def test_a_partner_that_is_called_like_an_id_takes_nobodys_place(
+    client: Client, tmp_path: Path, document: dict[str, Any]
+) -> None:
+    one, other = document["partners"][:2]
+    one["name"] = other["partner"]
+    plan = planned(client, document, tmp_path)
+    assert [(each.action, each.partner_id) for each in plan.changes] == [
+        ("update_partner", one["partner"])
+    ]
