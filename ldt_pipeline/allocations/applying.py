@@ -21,6 +21,7 @@ from typing import Any
 from ldt_pipeline.allocations.journal import IN_EFFECT, Journal
 from ldt_pipeline.allocations.live import (
     is_as_wanted,
+    is_called,
     partner_of,
     read_group,
     read_groups,
@@ -28,7 +29,7 @@ from ldt_pipeline.allocations.live import (
     read_partners,
     used_of,
 )
-from ldt_pipeline.allocations.moved import moves
+from ldt_pipeline.allocations.moved import claimed_deletions, crowded_groups, moves
 from ldt_pipeline.allocations.plan import Change, Plan
 from ldt_pipeline.api import writes
 from ldt_pipeline.api.client import Client
@@ -134,18 +135,19 @@ class _Run:
                 f"Nothing was applied: the live state has moved since the plan was made. {shown}"
                 f"{more} Plan again."
             )
-        claimed = [
-            group_id
-            for change in self._plan.changes
-            if change.action == "delete_group" and (group_id := change.group_id)
-            for event in live.events.values()
-            if group_id in event.groups and used_of(event.groups[group_id])
-        ]
+        claimed = claimed_deletions(self._plan, live)
         if claimed and not self._allow_delete_claimed:
             raise ApplyError(
                 f"Nothing was applied: {len(claimed)} groups to be deleted have claimed places "
                 f"({', '.join(claimed[:_MOVES_SHOWN])}). --allow-delete-claimed deletes them all "
                 "the same; those who entered keep their entries, if the API keeps them."
+            )
+
+        crowded = crowded_groups(self._plan, live)
+        if crowded:
+            raise ApplyError(
+                f"Nothing was applied: {len(crowded)} groups are to get fewer places than have been "
+                f"claimed since the plan was made ({', '.join(crowded[:_MOVES_SHOWN])}). Plan again."
             )
 
     def perform(self, change: Change) -> None:
@@ -338,7 +340,7 @@ class _Run:
             return False
         taken = set(self._plan.partners) | set(self._ids.values())
         for partner_id, partner in read_partners(self._client).items():
-            if partner_id not in taken and partner.get("name") == change.body["name"]:
+            if partner_id not in taken and is_called(partner, change.body["name"]):
                 self._ids[change.number] = partner_id
                 return True
         return False
@@ -350,7 +352,7 @@ class _Run:
         taken |= set(self._ids.values())
         partner_id = self._partner_id(change)
         for group_id, group in read_groups(self._client, str(change.event_id)).items():
-            is_alike = group.get("name") == change.body["name"] and partner_of(group) == partner_id
+            is_alike = is_called(group, change.body["name"]) and partner_of(group) == partner_id
             if is_alike and group_id not in taken:
                 self._ids[change.number] = group_id
                 return True

@@ -17,6 +17,9 @@ from typing import Any
 from ldt_pipeline.allocations.nodes import Node, Place
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_DIGITS = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_NUMBER_MOST = 2**53 - 1
+"""More than that many programs, JavaScript's among them, can't hold exactly."""
 _NOUNS = {
     "string": "a text",
     "integer": "a whole number",
@@ -61,8 +64,21 @@ def problems(node: Node, rule: dict[str, Any] | None = None, name: str = "") -> 
             yield from problems(item, rule["items"], name)
     elif isinstance(node.value, str):
         yield from _text_problems(node.value, node.place, rule, shown)
-    elif isinstance(node.value, int) and node.value < rule.get("minimum", node.value):
-        yield f"{node.place}: {shown} must be at least {rule['minimum']}."
+    elif isinstance(node.value, int) and "string" not in allowed:
+        yield from _number_problems(node, rule, shown)
+
+
+def _number_problems(node: Node, rule: dict[str, Any], shown: str) -> Iterator[str]:
+    value, most = node.value, rule.get("maximum", _NUMBER_MOST)
+    if isinstance(value, bool):
+        return
+    if not _DIGITS.fullmatch(node.text):
+        # YAML reads 010 as 8, and 1:30 as 90.
+        yield f"{node.place}: {shown} must be written in digits, the first of them no zero."
+    elif value < rule.get("minimum", -most):
+        yield f"{node.place}: {shown} must be at least {rule.get('minimum', -most)}."
+    elif value > most:
+        yield f"{node.place}: {shown} must be at most {most}."
 
 
 def _object_problems(node: Node, rule: dict[str, Any], shown: str) -> Iterator[str]:
@@ -90,6 +106,8 @@ def _value_problems(node: Node, name: str) -> Iterator[str]:
         node.value != node.value or abs(node.value) == float("inf")
     ):
         yield f"{node.place}: `{name}` must be a number that there is."
+    if isinstance(node.value, int):
+        yield from _number_problems(node, {}, f"`{name}`")
     for each in (*node.members.values(), *node.items):
         yield from _value_problems(each, name)
 

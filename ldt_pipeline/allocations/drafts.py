@@ -10,8 +10,18 @@ from typing import Any, cast
 
 import msgspec
 
-from ldt_pipeline.allocations.live import Live, LiveEvent, Record, is_as_wanted, merged
-from ldt_pipeline.allocations.plan import ACTIONS, Change
+from ldt_pipeline.allocations.live import (
+    GROUP_FIELDS,
+    Live,
+    LiveEvent,
+    Record,
+    is_as_wanted,
+    is_called,
+    merged,
+    partner_of,
+    tickets_of,
+)
+from ldt_pipeline.allocations.plan import ACTIONS, Change, Scope
 from ldt_pipeline.allocations.wanted import WantedGroup
 from ldt_pipeline.api.catalogue import EXTERNAL_ID_TYPES
 
@@ -70,6 +80,18 @@ def difference(live: Record, fields: dict[str, Any]) -> tuple[Record, Record]:
     )
 
 
+def scope_of(event_id: str, partner_id: str | None, groups: dict[str, Record]) -> Scope:
+    """Give what a plan remembers of a partner's groups in an event."""
+    return Scope(
+        event_id=event_id,
+        partner_id=partner_id,
+        groups={
+            group_id: {name: each.get(name) for name in GROUP_FIELDS}
+            for group_id, each in groups.items()
+        },
+    )
+
+
 def label_of(partner: Partner | None, group: str) -> str:
     """Give what a group is called in a plan."""
     return f"{partner.name if partner else 'the organiser'} / {group}"
@@ -92,6 +114,23 @@ def external_of(reference: str) -> tuple[str, str] | None:
     return (kind, value.strip()) if colon and kind in EXTERNAL_ID_TYPES else None
 
 
+def partner_ids(live: Live, reference: str) -> list[str]:
+    """Give the partners that a reference means: by id, by an id elsewhere, or by name."""
+    # One that isn't listed any more may have groups still: an export names it.
+    owners = {partner_of(each) for event in live.events.values() for each in event.groups.values()}
+    if reference in live.partners or reference in owners:
+        return [reference]
+    external = external_of(reference)
+    if external:
+        kind, value = external
+        return [
+            i
+            for i, each in live.partners.items()
+            if text_of(each.get("externalIds"), kind) == value
+        ]
+    return [i for i, each in live.partners.items() if is_called(each, reference)]
+
+
 def alike(live: Live, reference: str) -> str:
     """Give a sentence that names partners with a name like it; none where there are none."""
     folded = reference.casefold().split()[0] if reference.split() else ""
@@ -103,12 +142,13 @@ def alike(live: Live, reference: str) -> str:
     return f" Those with a name like it: {', '.join(names[:SHOWN_MOST])}." if names else ""
 
 
-def ticket_problems(group: WantedGroup, event_id: str, event: LiveEvent) -> list[str]:
-    """Give a sentence where a group names tickets that the event doesn't have."""
+def ticket_problems(group: WantedGroup, live: Record, event_id: str, event: LiveEvent) -> list[str]:
+    """Give a sentence where a group names tickets that neither it nor the event has."""
+    has = tickets_of(live.get("tickets"))
     unknown = [
         each["ticketId"]
         for each in group.fields.get("tickets", [])
-        if each["ticketId"] not in event.tickets
+        if each["ticketId"] not in event.tickets and each["ticketId"] not in has
     ]
     if not unknown:
         return []

@@ -191,7 +191,9 @@ def _append(path: Path, line: bytes) -> None:
     is_new = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
     try:
-        os.write(descriptor, line)
+        left = memoryview(line)
+        while left:  # a disk that is nearly full takes a part, and says no only to the next one
+            left = left[os.write(descriptor, left) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

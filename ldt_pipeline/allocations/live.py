@@ -7,11 +7,13 @@ published tables, which may be an hour old.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ldt_pipeline.api.catalogue import (
+    EXTERNAL_ID_TYPES,
     GET_RESERVED_ENTRY_GROUP,
     LIST_EVENT_RESERVED_ENTRIES,
     LIST_EVENT_TICKETS,
@@ -127,29 +129,40 @@ def is_as_wanted(name: str, live: Any, wanted: Any) -> bool:
         return set(have) == set(ids) and all(
             _covers(have[each["ticketId"]], each) for each in wanted
         )
+    if name == "name" and isinstance(live, str) and isinstance(wanted, str):
+        return normal(live) == normal(wanted)
     return _covers(live, wanted)
 
 
 def merged(name: str, live: Any, wanted: Any) -> Any:
-    """Give what to send for a field: the wanted keys over those that are there.
+    """Give what to send for a field: the wanted keys over those that are there, at every depth.
 
     The reference does not say whether a mapping is replaced as a whole: what is sent is whole.
     """
     if name == "tickets":
         have = tickets_of(live)
-        return [{**have.get(each["ticketId"], {}), **each} for each in wanted]
-    if isinstance(wanted, dict):
-        kept = cast("Record", live) if isinstance(live, dict) else {}
-        whole: Record = {**kept, **cast("Record", wanted)}
-        return {key: value for key, value in whole.items() if value is not None}
-    return wanted
+        return [_over(have.get(each["ticketId"], {}), each) for each in wanted]
+    return _over(live, wanted) if isinstance(wanted, dict) else wanted
+
+
+def _over(live: Any, wanted: Any) -> Any:
+    if not isinstance(wanted, dict):
+        return wanted
+    kept = cast("Record", live) if isinstance(live, dict) else {}
+    members = cast("Record", wanted)
+    whole: Record = {key: value for key, value in kept.items() if value is not None}
+    for key, value in members.items():
+        # A key that is to go is sent as null: an API that merges would keep one that isn't sent.
+        if value is not None or kept.get(key) is not None:
+            whole[key] = _over(kept.get(key), value)
+    return whole
 
 
 def tickets_of(tickets: Any) -> dict[str, Record]:
     """Give a group's tickets by their ids."""
     items = cast("list[Any]", tickets) if isinstance(tickets, list) else []
     found = [cast("Record", each) for each in items if isinstance(each, dict)]
-    return {str(each.get("ticketId")): each for each in found}
+    return {str(each["ticketId"]): each for each in found if each.get("ticketId")}
 
 
 def _covers(live: Any, wanted: Any) -> bool:
@@ -159,7 +172,38 @@ def _covers(live: Any, wanted: Any) -> bool:
         return all(_covers(kept.get(key), value) for key, value in members.items())
     if wanted in (None, "", []) and live in (None, "", []):
         return True
-    return live == wanted and isinstance(live, bool) == isinstance(wanted, bool)
+    return _is_same(live, wanted)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, str) and isinstance(other, str):
+        return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+    # The API may write a number as text, and the other way round.
+    if isinstance(one, str | int) and isinstance(other, str | int):
+        return str(one) == str(other)
+    return one == other
+
+
+def normal(text: str) -> str:
+    """Give what a name is compared by: blanks around it are nothing, and an accent is an accent.
+
+    One may be a character of its own or not. Both look the same, and editors and spreadsheets change
+    one into the other.
+    """
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def is_name(reference: str) -> bool:
+    """Whether a reference to a partner is no id, neither here nor elsewhere, but a name."""
+    kind, colon, _ = reference.partition(":")
+    return not reference.startswith("p_") and not (colon and kind in EXTERNAL_ID_TYPES)
+
+
+def is_called(record: Record, name: str) -> bool:
+    """Whether a partner or group has a name."""
+    return normal(str(record.get("name"))) == normal(name)
 
 
 def _records(bodies: Iterable[bytes]) -> dict[str, Record]:

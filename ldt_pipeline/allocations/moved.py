@@ -1,13 +1,22 @@
 """Whether the live state is still the one that a plan was made from, or one that the plan makes.
 
-What belongs here: comparing, and saying what moved. Claims are no move: places are taken all day.
+What belongs here: comparing, and saying what moved. Claims are no move, as places are taken all day,
+unless a group is to be deleted or made smaller than its claims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from ldt_pipeline.allocations.live import Live, Record, is_as_wanted, partner_of
+from ldt_pipeline.allocations.live import (
+    Live,
+    Record,
+    capacity_of,
+    is_as_wanted,
+    is_called,
+    partner_of,
+    used_of,
+)
 from ldt_pipeline.allocations.plan import Change, Plan, Scope
 
 CreatedId = Callable[[Change], str | None]
@@ -28,10 +37,34 @@ def moves(plan: Plan, live: Live, created: CreatedId) -> Iterator[str]:
         if change.action == "create_partner":
             for partner_id, partner in live.partners.items():
                 is_known = partner_id in made or partner_id in plan.partners
-                if partner.get("name") == change.body["name"] and not is_known:
+                if is_called(partner, change.body["name"]) and not is_known:
                     yield f"Partner {partner_id} has appeared, with the name of one to be created."
     for scope in plan.scopes:
         yield from _scope_moves(plan, scope, live, made, created)
+
+
+def claimed_deletions(plan: Plan, live: Live) -> list[str]:
+    """Give the groups to be deleted that have claimed places."""
+    return [
+        group_id
+        for change in plan.changes
+        if change.action == "delete_group" and (group_id := change.group_id)
+        for event in live.events.values()
+        if group_id in event.groups and used_of(event.groups[group_id])
+    ]
+
+
+def crowded_groups(plan: Plan, live: Live) -> list[str]:
+    """Give the groups to get fewer places than are claimed by now, where the plan didn't warn."""
+    found: list[str] = []
+    for change in plan.changes:
+        places = change.body.get("maxCapacity")
+        if change.action != "update_group" or places is None or change.used > places:
+            continue
+        group = live.events[str(change.event_id)].groups.get(str(change.group_id), {})
+        if capacity_of(group) != places and used_of(group) > places:
+            found.append(str(change.group_id))
+    return found
 
 
 def _scope_moves(

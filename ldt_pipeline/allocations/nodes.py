@@ -6,6 +6,7 @@ What belongs here: files, YAML's grammar, and places. What doesn't: what is allo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 
 _BYTES_MOST = 10_000_000
 _NODES_MOST = 1_000_000
+_HALF = re.compile("[\\ud800-\\udfff]")
 _SUFFIXES = (".yaml", ".yml", ".csv")
 
 
@@ -107,8 +109,10 @@ def read_yaml(path: Path) -> Node:
     Raises:
         AllocationsFileError: It is no YAML, or names a key twice.
     """
-    loader = yaml.SafeLoader(text_of(path))
+    text = text_of(path)
+    loader: yaml.SafeLoader | None = None
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None:
             return Node(Place(path.name, 1), {})
@@ -117,14 +121,36 @@ def read_yaml(path: Path) -> Node:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise AllocationsFileError(f"{path.name}:{line}: is no YAML: {error.problem}.") from None
-    except yaml.YAMLError:
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
         raise AllocationsFileError(
-            f"{path.name}:1: is no YAML: a character is not allowed."
+            f"{path.name}:{line}: is no YAML: a character is not allowed."
         ) from None
     except RecursionError:
         raise AllocationsFileError(f"{path.name}:1: lies too deep in itself.") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
+
+
+def node_of(value: Any, place: Place) -> Node:
+    """Give a value of JSON as nodes that all stand at one place.
+
+    Raises:
+        AllocationsFileError: A text in it can't be sent.
+    """
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        return Node(place, {_whole(k, place): node_of(v, place) for k, v in members.items()})
+    if isinstance(value, list):
+        return Node(place, [node_of(each, place) for each in cast("list[Any]", value)])
+    return Node(place, _whole(value, place), str(value))
+
+
+def _whole(value: Any, place: Place) -> Any:
+    if isinstance(value, str) and _HALF.search(value):
+        raise AllocationsFileError(f"{place}: holds half a character; write it out, as UTF-8.")
+    return value
 
 
 class _Reader:
@@ -155,7 +181,14 @@ class _Reader:
 
     def _members(self, source: yaml.MappingNode) -> Iterator[tuple[str, Place, yaml.Node]]:
         for key, value in source.value:
-            yield str(key.value), Place(self._file, key.start_mark.line + 1), value
+            place = Place(self._file, key.start_mark.line + 1)
+            if not isinstance(key, yaml.ScalarNode):
+                raise AllocationsFileError(f"{place}: a key must be a text.")
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise AllocationsFileError(
+                    f"{place}: `<<` is not taken as a merge; write the keys out."
+                )
+            yield _whole(str(key.value), place), place, value
 
     def _scalar(self, source: yaml.Node, place: Place) -> Any:
         try:
@@ -163,4 +196,5 @@ class _Reader:
         except (ValueError, OverflowError):
             raise AllocationsFileError(f"{place}: `{source.value}` is no value.") from None
         # Dates are no values of JSON: what looks like one is a text here.
-        return value if value is None or isinstance(value, str | int | float) else source.value
+        is_json = value is None or isinstance(value, str | int | float)
+        return _whole(value, place) if is_json else source.value

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ldt_pipeline.allocations.live import Live, LiveEvent, Record, capacity_of
+from ldt_pipeline.allocations.live import Live, LiveEvent, Record, capacity_of, tickets_of
 from ldt_pipeline.allocations.plan import Change, Totals
 
 
@@ -74,8 +74,7 @@ def _over(event: LiveEvent, event_id: str, changes: Sequence[Change]) -> Iterato
     alone: Counter[str] = Counter()
     named: set[str] = set()
     for group in groups:
-        tickets: list[Record] = group.get("tickets") or []
-        ids = [str(each.get("ticketId")) for each in tickets]
+        ids = list(tickets_of(group.get("tickets")))
         named.update(ids)
         if len(ids) == 1:
             alone[ids[0]] += capacity_of(group)

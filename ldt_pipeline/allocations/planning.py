@@ -20,16 +20,19 @@ from ldt_pipeline.allocations.drafts import (
     external_of,
     is_id,
     label_of,
-    text_of,
+    partner_ids,
+    scope_of,
     ticket_problems,
 )
 from ldt_pipeline.allocations.live import (
-    GROUP_FIELDS,
     PARTNER_FIELDS,
     Live,
     LiveEvent,
     Record,
     is_as_wanted,
+    is_called,
+    is_name,
+    normal,
     partner_of,
     used_of,
 )
@@ -76,6 +79,8 @@ class _Planner:
         self._scopes: list[tuple[Scope, int | None]] = []
         self._touched: dict[str, Record] = {}
         self._resolved: dict[str, Partner | None] = {}
+        self._places: dict[str, Place] = {}
+        self._shared_names: dict[str, list[str]] = {}
 
     def plan(self, base_url: str, now: dt.datetime) -> Plan:
         for partner in self._wanted.partners:
@@ -108,9 +113,12 @@ class _Planner:
             return
         if found is None or found.id is None:
             return
-        # Events in the file may use the name that it is about to get.
-        self._resolved.setdefault(wish.fields.get("name", found.name), found)
-        live = self._live.partners[found.id]
+        first = self._places.setdefault(found.id, wish.place)
+        if first is not wish.place:
+            self._wrong.append(f"{wish.place}: partner {found.id} stands twice, first at {first}.")
+            return
+        self._note_name(normal(wish.fields.get("name", found.name)), found.id, found)
+        live = self._live.partners.get(found.id, {})
         for name in ("type", "contacts"):
             if name in wish.fields and not is_as_wanted(name, live.get(name), wish.fields[name]):
                 self._notices.append(
@@ -131,6 +139,15 @@ class _Planner:
             )
         self._links(wish.claim_links, found, label=found.name)
 
+    def _note_name(self, name: str, partner_id: str, found: Partner) -> None:
+        """Let events in the file use the name that a partner is about to get, if no other has it."""
+        if not is_name(name):
+            return
+        same = [i for i, each in self._live.partners.items() if is_called(each, name)]
+        if set(same) - {partner_id}:
+            self._shared_names[name] = list(dict.fromkeys([partner_id, *same]))
+        self._resolved.setdefault(name, found)
+
     def _create_partner(self, wish: WantedPartner) -> None:
         missing = [name for name in ("name", "contacts") if name not in wish.fields]
         if is_id(wish.reference) or external_of(wish.reference) or missing:
@@ -142,8 +159,8 @@ class _Planner:
             self._resolved[wish.reference] = None
             return
         name = wish.fields["name"]
-        same = [i for i, each in self._live.partners.items() if each.get("name") == name]
-        if same or name in self._resolved:
+        same = [i for i, each in self._live.partners.items() if is_called(each, name)]
+        if same or normal(name) in self._resolved:
             self._wrong.append(
                 f"{wish.place}: there is no partner {wish.reference!r}, and one with the name "
                 f"{name!r} can't be created, as there is one already ({', '.join(same) or 'new'})."
@@ -152,41 +169,28 @@ class _Planner:
             return
         draft = self._drafts.add(action="create_partner", label=name, body=wish.fields)
         created = Partner(None, name, draft)
-        self._resolved[wish.reference] = self._resolved[name] = created
+        self._resolved[wish.reference] = self._resolved[normal(name)] = created
         self._links(wish.claim_links, created, label=name)
 
     def _find(self, reference: str, place: Place) -> Partner | None:
         """Give a partner that is there or planned; None, and why in `_wrong` if it is ambiguous."""
         if reference in self._resolved:
             return self._resolved[reference]
-        external = external_of(reference)
-        if reference in self._live.partners:
-            ids = [reference]
-        elif external:
-            kind, value = external
-            ids = [
-                partner_id
-                for partner_id, each in self._live.partners.items()
-                if text_of(each.get("externalIds"), kind) == value
-            ]
-        else:
-            ids = [
-                partner_id
-                for partner_id, each in self._live.partners.items()
-                if each.get("name") == reference
-            ]
+        ids = partner_ids(self._live, reference)
         if len(ids) > 1:
-            listed = ", ".join(ids[:SHOWN_MOST])
-            self._wrong.append(
-                f"{place}: {len(ids)} partners are called {reference!r}; name one by its id: {listed}."
-            )
+            self._refuse_shared(reference, ids, place)
             self._resolved[reference] = None
             return None
         if not ids:
             return None
-        found = Partner(ids[0], str(self._live.partners[ids[0]].get("name") or ids[0]))
+        found = Partner(ids[0], str(self._live.partners.get(ids[0], {}).get("name") or ids[0]))
         self._resolved[reference] = found
         return found
+
+    def _refuse_shared(self, name: str, ids: list[str], place: Place) -> None:
+        shown = ", ".join(ids[:SHOWN_MOST])
+        said = f"{len(ids)} partners are called {name!r}; name one by its id: {shown}."
+        self._wrong.append(f"{place}: {said}")
 
     # Groups
 
@@ -222,6 +226,9 @@ class _Planner:
     def _partner_of(self, wish: WantedAllocation) -> Partner | None:
         if wish.partner is None:
             return None
+        if wish.partner in self._shared_names:
+            self._refuse_shared(wish.partner, self._shared_names[wish.partner], wish.place)
+            return None
         found = self._find(wish.partner, wish.place)
         if found is None and wish.partner not in self._resolved:
             self._wrong.append(
@@ -244,22 +251,16 @@ class _Planner:
             for group_id, each in event.groups.items()
             if not is_new and partner_of(each) == partner_id
         }
-        scope = Scope(
-            event_id=wish.event_id,
-            partner_id=partner_id,
-            groups={
-                group_id: {name: each.get(name) for name in GROUP_FIELDS}
-                for group_id, each in there.items()
-            },
-        )
+        scope = scope_of(wish.event_id, partner_id, there)
         self._scopes.append((scope, partner.draft if partner else None))
         kept: set[str] = set()
         for group in wish.groups:
-            self._wrong += ticket_problems(group, wish.event_id, event)
             group_id = self._match(group, there, claimed_ids, wish.event_id)
+            live = there.get(group_id or "", {})
+            self._wrong += ticket_problems(group, live, wish.event_id, event)
             if group_id is not None:
                 kept.add(group_id)
-                self._update_group(group, group_id, there[group_id], wish, partner)
+                self._update_group(group, group_id, live, wish, partner)
             elif group.id is None:
                 self._create_group(group, wish, partner)
         for group_id, each in there.items():
@@ -292,7 +293,7 @@ class _Planner:
         ids = [
             group_id
             for group_id, each in there.items()
-            if each.get("name") == group.name and (event_id, group_id) not in claimed_ids
+            if is_called(each, group.name) and (event_id, group_id) not in claimed_ids
         ]
         if len(ids) > 1:
             self._wrong.append(
@@ -317,7 +318,7 @@ class _Planner:
                 "can't change it. Give the new group another name and take this one out."
             )
         before, body = difference(live, fields)
-        label = label_of(partner, group.name)
+        label = label_of(partner, group.name or str(live.get("name") or group_id))
         if body:
             self._drafts.add(
                 action="update_group",
@@ -349,10 +350,9 @@ class _Planner:
                 f"{', '.join(missing)}."
             )
             return
-        label = label_of(partner, group.name)
         draft = self._drafts.add(
             action="create_group",
-            label=label,
+            label=label_of(partner, group.name),
             event_id=wish.event_id,
             partner_id=None if partner is None else partner.id,
             partner_step=None if partner is None else partner.draft,
@@ -361,7 +361,7 @@ class _Planner:
         self._links(
             group.claim_links,
             partner,
-            label=label,
+            label=label_of(partner, group.name),
             event_id=wish.event_id,
             group_draft=draft,
             place=group.place,

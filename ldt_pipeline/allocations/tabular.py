@@ -13,11 +13,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from ldt_pipeline.allocations.nodes import AllocationsFileError, Node, Place, text_of
+from ldt_pipeline.allocations.nodes import AllocationsFileError, Node, Place, node_of, text_of
 
 _LISTS = ("claim_links", "tickets")
 _JSON = ("contacts", "event_marketing", "external_ids", "marketing", "settings")
@@ -33,6 +35,8 @@ _GROUP = ("group_id", "group", "capacity", "tickets", "settings")
 COLUMNS = ("event", "partner", *_GROUP, "type", "description", "claim_links", *_PARTNER)
 """The columns, in the order of an export; any of them may be left out."""
 
+_DIGITS = re.compile(r"-?[0-9]+")
+_DIGITS_MOST = 25
 _ORGANISER = "(organiser)"
 _RENAMED = {"name": "group", "id": "group_id"}
 _FORMULA = ("=", "+", "-", "@")
@@ -135,30 +139,36 @@ def _group(row: Mapping[str, str], place: Place) -> Node:
 
 
 def _cell(name: str, cell: str, place: Place) -> Node:
-    if cell.startswith("'") and cell[1:].startswith(_FORMULA):
+    if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA):
         cell = cell[1:]
     text = cell.strip()
     if name in _JSON or (name == "tickets" and text.startswith("[")):
-        try:
-            return _node(json.loads(text), place)
-        except (ValueError, RecursionError):
-            raise AllocationsFileError(f"{place}: `{name}` must be JSON.") from None
+        return _json(name, text, place)
     if name in _LISTS:
-        return _node([each.strip() for each in text.split(";") if each.strip()], place)
-    if name == "capacity" and text.isascii() and text.lstrip("-").isdigit():
-        return Node(place, int(text), text)
+        return node_of([each.strip() for each in text.split(";") if each.strip()], place)
+    if name == "capacity" and _DIGITS.fullmatch(text):
+        number = int(text[:_DIGITS_MOST])  # more of them are too many places anyway
+        return Node(place, number, str(number))
     if name == "sub_partners" and text.lower() in ("true", "false"):
         return Node(place, text.lower() == "true", text)
     return Node(place, cell if name in ("description", "name", "group") else text, text)
 
 
-def _node(value: Any, place: Place) -> Node:
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value)
-        return Node(place, {key: _node(each, place) for key, each in members.items()})
-    if isinstance(value, list):
-        return Node(place, [_node(each, place) for each in cast("list[Any]", value)])
-    return Node(place, value, str(value))
+def _json(name: str, text: str, place: Place) -> Node:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        for key, count in Counter(key for key, _ in pairs).items():
+            if count > 1:
+                raise AllocationsFileError(f"{place}: `{key}` stands in `{name}` twice.")
+        return members
+
+    try:
+        value = json.loads(text, object_pairs_hook=once)
+    except AllocationsFileError:
+        raise
+    except (ValueError, RecursionError):
+        raise AllocationsFileError(f"{place}: `{name}` must be JSON.") from None
+    return node_of(value, place)
 
 
 def csv_text(document: Mapping[str, Any]) -> str:
@@ -189,4 +199,5 @@ def _written(name: str, value: Any) -> str:
     if name in (*_JSON, *_LISTS):
         return json.dumps(value, ensure_ascii=False)
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # One that begins with an apostrophe before it gets a second, as reading takes one away.
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ldt_pipeline.allocations.checking import problems
+from ldt_pipeline.allocations.live import is_name, normal
 from ldt_pipeline.allocations.nodes import AllocationsFileError, Node, Place, files_of, read_yaml
 from ldt_pipeline.allocations.tabular import read_csv
 
@@ -55,7 +56,7 @@ class WantedGroup:
     @property
     def name(self) -> str:
         """Its name."""
-        return self.fields["name"]
+        return self.fields.get("name", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,14 +126,15 @@ def _partner(node: Node) -> WantedPartner:
         node.members["partner"].value if "partner" in node.members else fields.get("name", "")
     )
     return WantedPartner(
-        reference=reference, fields=fields, claim_links=_links(node), place=node.place
+        reference=normal(reference), fields=fields, claim_links=_links(node), place=node.place
     )
 
 
 def _allocation(event: Node, node: Node) -> WantedAllocation:
+    partner = node.members["partner"].value
     return WantedAllocation(
         event_id=event.members["event"].text,
-        partner=node.members["partner"].value,
+        partner=None if partner is None else normal(partner),
         groups=tuple(_group(each) for each in _items(node, "groups")),
         place=node.place,
     )
@@ -161,6 +163,7 @@ def _contradictions(
 ) -> list[str]:
     wrong: list[str] = []
     seen: dict[tuple[str, ...], Place] = {}
+    named = {each.reference for each in partners if is_name(each.reference)}
 
     def once(key: tuple[str, ...], place: Place, what: str) -> None:
         if key in seen:
@@ -172,15 +175,23 @@ def _contradictions(
             wrong.append(f"{partner.place}: a partner needs `partner` or `name`.")
             continue
         once(("partner", partner.reference), partner.place, f"the partner {partner.reference!r}")
-        if "name" in partner.fields and partner.fields["name"] != partner.reference:
-            name = partner.fields["name"]
+        name = normal(partner.fields.get("name", partner.reference))
+        if name != partner.reference and name in named:  # two that are named by ids may share one
             once(("partner", name), partner.place, f"a partner with the name {name!r}")
     for each in allocations:
         shown = each.partner or "the organiser"
         key = (each.event_id, each.partner or "")
         once(("event", *key), each.place, f"{shown!r} in event {each.event_id}")
         for group in each.groups:
-            once(("name", *key, group.name), group.place, f"the group name {group.name!r}")
+            if group.id is None and not group.name:
+                wrong.append(f"{group.place}: a group needs `id` or `name`.")
+            same = [other for other in each.groups if normal(other.name) == normal(group.name)]
+            if group.name and any(other.id is None for other in same):  # else the ids tell
+                once(
+                    ("name", *key, normal(group.name)),
+                    group.place,
+                    f"the group name {group.name!r}",
+                )
             if group.id is not None:
                 once(("group", group.id), group.place, f"the group {group.id}")
             if not group.fields.get("tickets", [1]):

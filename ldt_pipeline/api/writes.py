@@ -10,7 +10,9 @@ The API has no idempotency keys, so nothing here is ever sent again. An error ot
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from ssl import SSLCertVerificationError
 from typing import Any
 
 import requests
@@ -29,6 +31,7 @@ from ldt_pipeline.api.catalogue import (
 )
 from ldt_pipeline.api.client import Client, is_unreachable
 from ldt_pipeline.api.errors import (
+    ApiError,
     AuthenticationError,
     ConnectionFailedError,
     InvalidRequestError,
@@ -138,31 +141,52 @@ def _write(
         status, content, wait_seconds = client.exchange_once(
             operation, record_id=record_id, parameters=parameters, body=body
         )
-    except requests.exceptions.SSLError:
-        raise ConnectionFailedError(
+    except (requests.exceptions.RequestException, HTTPError, OSError) as failure:
+        raise _broken(failure, where) from None
+    _refuse_status(status, where, wait_seconds)
+    try:
+        if operation.answer is not Answer.RECORD:
+            # Nothing of it is relied on but that it isn't a page that a proxy put in its place.
+            if content.strip():
+                json.loads(content)
+            return content
+        return parse_record(content, where=where, server_time=None)
+    except (ResponseFormatError, ValueError, RecursionError):
+        raise UnclearWriteError(
+            f"{where}: the answer (status {status}, {len(content)} bytes) can't be read; it may "
+            "have had its effect or not."
+        ) from None
+
+
+def _broken(failure: Exception, where: str) -> ApiError:
+    if _is_certificate_refused(failure):
+        return ConnectionFailedError(
             f"{where}: no secure connection to the API's host; nothing was sent. Check "
             "LDT_API_BASE_URL and the certificates."
-        ) from None
-    except (requests.exceptions.RequestException, HTTPError, OSError) as failure:
-        if is_unreachable(failure):
-            raise ConnectionFailedError(
-                f"{where}: the API could not be reached; nothing was sent. Check the network and "
-                "LDT_API_BASE_URL, then try again."
-            ) from None
-        raise UnclearWriteError(
-            f"{where}: the connection broke before the answer ({type(failure).__name__}); it may "
-            "have had its effect or not."
-        ) from None
-    _refuse_status(status, where, wait_seconds)
-    if operation.answer is not Answer.RECORD:
-        return content
-    try:
-        return parse_record(content, where=where, server_time=None)
-    except ResponseFormatError:
-        raise UnclearWriteError(
-            f"{where}: the answer (status {status}, {len(content)} bytes) is no record; it may "
-            "have had its effect or not."
-        ) from None
+        )
+    if is_unreachable(failure):
+        return ConnectionFailedError(
+            f"{where}: the API could not be reached; nothing was sent. Check the network and "
+            "LDT_API_BASE_URL, then try again."
+        )
+    return UnclearWriteError(
+        f"{where}: the connection broke before the answer ({type(failure).__name__}); it may "
+        "have had its effect or not."
+    )
+
+
+def _is_certificate_refused(failure: BaseException | None) -> bool:
+    """Whether the host's certificate was refused: then nothing can have been sent.
+
+    Other errors of TLS come in the middle of a connection too, after a request was taken.
+    """
+    while failure is not None:
+        if isinstance(failure, SSLCertVerificationError):
+            return True
+        # requests and urllib3 hold the cause as an argument or as a `reason`, not as a cause.
+        inner = (getattr(failure, "reason", None), *failure.args)
+        failure = next((each for each in inner if isinstance(each, BaseException)), None)
+    return False
 
 
 def _refuse_status(status: int, where: str, wait_seconds: float | None) -> None:

@@ -26,6 +26,7 @@ _LOOKS: dict[Action, tuple[str, str, str]] = {
     "send_claim_link": ("→", "cyan", "e-mail a claim link for"),
 }
 _CELL_MOST = 60
+_LEAD = 20
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -87,19 +88,48 @@ def _change_lines(change: Change) -> Iterator[str]:
     for name, value in change.body.items():
         before = change.before.get(name)
         if change.action.startswith("create"):
-            yield f"      {name}: {_shown(name, value)}"
+            yield f"      {name}: {_shorter(_shown(name, value))}"
+            if name == "tickets":
+                yield from _ticket_lines({}, tickets_of(value))
         else:
             yield from _field_lines(name, before, value)
 
 
 def _field_lines(name: str, before: Any, value: Any) -> Iterator[str]:
+    if name == "tickets":
+        there, asked = tickets_of(before), tickets_of(value)
+        if set(there) != set(asked):
+            yield f"      {name}: {_shown(name, before)} → {_shown(name, value)}"
+        yield from _ticket_lines(there, asked)
+        return
     if isinstance(value, dict) and isinstance(before, dict):
         have, wanted = cast("dict[str, Any]", before), cast("dict[str, Any]", value)
         for key, each in wanted.items():
             if have.get(key) != each:
                 yield from _field_lines(f"{name}.{key}", have.get(key), each)
         return
-    yield f"      {name}: {_shown(name, before)} → {_shown(name, value)}"
+    one, other = _both(name, before, value)
+    yield f"      {name}: {one} → {other}"
+
+
+def _ticket_lines(have: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
+    for ticket_id, ticket in wanted.items():
+        before = have.get(ticket_id, {})
+        for key, each in ticket.items():
+            if key != "ticketId" and before.get(key) != each:
+                yield from _field_lines(f"tickets.{ticket_id}.{key}", before.get(key), each)
+
+
+def _both(name: str, before: Any, value: Any) -> tuple[str, str]:
+    """Give both sides from a little before where they part: a long text may differ at its end."""
+    one, other = _shown(name, before), _shown(name, value)
+    if one == other:  # they differ in what can't be seen
+        one, other = json.dumps(before), json.dumps(value)
+    pairs = enumerate(zip(one, other, strict=False))
+    cut = next((at for at, (a, b) in pairs if a != b), min(len(one), len(other))) - _LEAD
+    if cut > 0 and max(len(one), len(other)) > _CELL_MOST:
+        one, other = f"…{one[cut:]}", f"…{other[cut:]}"
+    return _shorter(one), _shorter(other)
 
 
 def _shown(name: str, value: Any) -> str:
@@ -108,5 +138,8 @@ def _shown(name: str, value: Any) -> str:
     if name == "tickets":
         return ", ".join(tickets_of(value)) or "none"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = clean(text)
+    return clean(text)
+
+
+def _shorter(text: str) -> str:
     return text if len(text) <= _CELL_MOST else f"{text[: _CELL_MOST - 1]}…"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +260,32 @@ def test_a_torn_line_is_dropped_and_a_damaged_one_stops(
     journal.write_bytes(b"rubbish\n" + whole)
     with pytest.raises(ValueError, match="line 1 is damaged"):
         applied(client, plan, tmp_path)
+
+
+def test_nothing_is_sent_where_its_line_does_not_fit_on_the_disk(
+    client: Client,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_a_partner(document)["groups"][0]["claim_links"] = ["ada@example.org"]
+    plan = planned(client, document, tmp_path)
+    write, sizes = os.write, iter([20])
+
+    def filling(descriptor: int, content: bytes) -> int:
+        size = next(sizes, None)
+        if size is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, content[:size])
+
+    monkeypatch.setattr(os, "write", filling)
+    with pytest.raises(OSError, match="space"):
+        applied(client, plan, tmp_path)
+    monkeypatch.setattr(os, "write", write)
+    assert sandbox.account.sent_links == []
+    assert applied(client, plan, tmp_path).done == [1]
+    assert len(sandbox.account.sent_links) == 1
 
 
 def test_two_cannot_apply_at_once(client: Client, tmp_path: Path, document: Any) -> None:

@@ -73,6 +73,18 @@ def test_a_good_file_is_read_with_ids_as_they_are_written(tmp_path: Path) -> Non
         ("type: MULTI_USE", "capacity: 3", "places.yaml:14: `capacity` stands here twice"),
         ("- event: 2365756", "- happening: 2365756", "needs `event`"),
         ("partners:", "partners: [", "is no YAML"),
+        ("capacity: 12", "capacity: 012", "places.yaml:12: `capacity` must be written in digits"),
+        ("capacity: 12", "capacity: 1:30", "places.yaml:12: `capacity` must be written in digits"),
+        ("capacity: 12", "capacity: 0x1F", "places.yaml:12: `capacity` must be written in digits"),
+        (
+            "capacity: 12",
+            "capacity: 12345678901234567",
+            "places.yaml:12: `capacity` must be at most",
+        ),
+        ("type: MULTI_USE", "settings: {<<: {a: 1}}", "places.yaml:14: `<<` is not taken"),
+        ("type: MULTI_USE", "settings: {? [a] : 1}", "places.yaml:14: a key must be a text"),
+        ("type: MULTI_USE", 'settings: {a: "\\ud800"}', "places.yaml:14: holds half a character"),
+        ("name: Gold places", "name: Gold\a", "places.yaml:11: is no YAML: a character"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(
@@ -126,6 +138,23 @@ def test_csv_and_yaml_say_the_same(client: Client, sandbox: Sandbox, tmp_path: P
 
     assert said("a.csv") == said("a.yaml")
     assert len(said("a.csv")[1]) > 1
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("1,p_1,Owls,--5,", "places.csv:2: `capacity` must be a whole number"),
+        (f"1,p_1,Owls,{'9' * 5000},", "places.csv:2: `capacity` must be at most"),
+        ('1,p_1,Owls,5,"{""a"": 1, ""a"": 2}"', "places.csv:2: `a` stands in `settings` twice"),
+        ('1,p_1,Owls,5,"{""a"": ""\\ud800""}"', "places.csv:2: holds half a character"),
+    ],
+)
+def test_cells_that_mean_something_else_are_refused(
+    tmp_path: Path, row: str, expected: str
+) -> None:
+    with pytest.raises(AllocationsFileError) as caught:
+        read(tmp_path, f"event,partner,group,capacity,settings\n{row}\n", "places.csv")
+    assert expected in str(caught.value)
 
 
 def test_csv_errors_name_line_and_columns(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
+import urllib3
 
 from ldt_pipeline.api import writes
 from ldt_pipeline.api.client import Client
@@ -122,6 +125,36 @@ def test_an_answer_that_is_no_record_is_unclear(
     with pytest.raises(UnclearWriteError):
         all_writes(sandbox)["update_group"](client)
     assert client.requests_sent == 1
+
+
+@pytest.mark.parametrize("name", ["create_claim_link", "delete_group"])
+def test_a_page_of_a_proxy_is_no_answer(sandbox: Sandbox, client: Client, name: str) -> None:
+    sandbox.fail_next("html")
+    with pytest.raises(UnclearWriteError):
+        all_writes(sandbox)[name](client)
+
+
+def test_a_connection_that_breaks_under_tls_is_unclear(
+    client: Client, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    """As they arrive: the cause is an argument of an argument, and nothing's `__cause__`."""
+
+    def failing(reason: Exception) -> Callable[..., Any]:
+        def request(*_args: Any, **_options: Any) -> Any:
+            inner = urllib3.exceptions.SSLError(reason)
+            raise requests.exceptions.SSLError(
+                urllib3.exceptions.MaxRetryError(None, "/", inner)  # type: ignore[arg-type]
+            )
+
+        return request
+
+    session = client._session
+    monkeypatch.setattr(session, "request", failing(ssl.SSLError("BAD_RECORD_MAC")))
+    with pytest.raises(UnclearWriteError):
+        all_writes(sandbox)["create_claim_link"](client)
+    monkeypatch.setattr(session, "request", failing(ssl.SSLCertVerificationError("expired")))
+    with pytest.raises(ConnectionFailedError, match="nothing was sent"):
+        all_writes(sandbox)["create_claim_link"](client)
 
 
 def test_a_refusal_is_certain(sandbox: Sandbox, client: Client) -> None:
