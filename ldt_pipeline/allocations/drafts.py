@@ -1,6 +1,6 @@
 """The pieces of a plan in the making: partners as they are referred to, and changes as they are found.
 
-What belongs here: what `planning.py` works with. What doesn't: deciding anything.
+What belongs here: what `planning.py` and `partners.py` work with. What doesn't: deciding anything.
 """
 
 from __future__ import annotations
@@ -67,6 +67,21 @@ class Drafts:
             for each in ordered
         )
         return changes, numbers
+
+
+@dataclass
+class Findings:
+    """What planning has found.
+
+    Attributes:
+        drafts: The changes.
+        wrong: Sentences on wishes that can't be met: with any, there is no plan.
+        notices: Sentences on what the plan leaves as it is.
+    """
+
+    drafts: Drafts = field(default_factory=Drafts)
+    wrong: list[str] = field(default_factory=list[str])
+    notices: list[str] = field(default_factory=list[str])
 
 
 def difference(live: Record, fields: dict[str, Any]) -> tuple[Record, Record]:

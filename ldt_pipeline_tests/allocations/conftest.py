@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.sandbox import Faults, Sandbox, SandboxAccount
+from ldt_pipeline_tests.allocations.doing import exported
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -28,3 +30,13 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
         read_seconds=0.5,
     ) as client:
         yield client
+
+
+@pytest.fixture
+def event_id(sandbox: Sandbox) -> str:
+    return sandbox.account.event_ids()[0]
+
+
+@pytest.fixture
+def document(client: Client, event_id: str) -> dict[str, Any]:
+    return exported(client, [event_id])

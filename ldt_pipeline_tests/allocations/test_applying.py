@@ -19,17 +19,7 @@ from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import ApiError
 from ldt_pipeline.private_files import is_lax
 from ldt_pipeline.sandbox import Fault, Sandbox
-from ldt_pipeline_tests.allocations.doing import applied, exported, planned
-
-
-@pytest.fixture
-def event_id(sandbox: Sandbox) -> str:
-    return sandbox.account.event_ids()[0]
-
-
-@pytest.fixture
-def document(client: Client, event_id: str) -> dict[str, Any]:
-    return exported(client, [event_id])
+from ldt_pipeline_tests.allocations.doing import applied, planned
 
 
 def of_a_partner(document: dict[str, Any]) -> dict[str, Any]:

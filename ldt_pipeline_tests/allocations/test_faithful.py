@@ -12,17 +12,7 @@ from ldt_pipeline.allocations.nodes import AllocationsFileError
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.cli.plan_text import plan_lines
 from ldt_pipeline.sandbox import Sandbox
-from ldt_pipeline_tests.allocations.doing import applied, exported, planned
-
-
-@pytest.fixture
-def event_id(sandbox: Sandbox) -> str:
-    return sandbox.account.event_ids()[0]
-
-
-@pytest.fixture
-def document(client: Client, event_id: str) -> dict[str, Any]:
-    return exported(client, [event_id])
+from ldt_pipeline_tests.allocations.doing import applied, planned
 
 
 def a_group(document: dict[str, Any]) -> dict[str, Any]:
