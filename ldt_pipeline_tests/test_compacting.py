@@ -12,81 +12,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ldt_pipeline import compacting
-from ldt_pipeline.compacting import Compacted, NotCompactedError, compact
+from ldt_pipeline.compacting import NotCompactedError
 from ldt_pipeline.erasing.book import Book, Reason
-from ldt_pipeline.erasing.due import Subject, what_is_due
+from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.erasing.erase import erase
 from ldt_pipeline.erasing.healing import heal_book
-from ldt_pipeline.raw import DELETIONS, RawStore, leftovers, packing
+from ldt_pipeline.raw import DELETIONS, leftovers, packing
 from ldt_pipeline.raw.extract_files import ReplacedExtractError
 from ldt_pipeline.raw.quarantine import all_set_aside, past_damage
-from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse.books import tombstones_of
-from ldt_pipeline.warehouse.connection import connect, open_warehouse
-from ldt_pipeline.warehouse.load import load_pending, pending
-from ldt_pipeline.warehouse.schema import OutdatedWarehouseError, create_or_check
-from ldt_pipeline_tests.warehouse.histories import Extract, contents, histories, write
-
-ENTRY = (
-    '{"id":"%s","eventId":"e1","raceId":"r1","createdAt":"2025-01-01T00:00:00Z",'
-    '"updatedAt":"2025-01-0%dT00:00:00Z","fields":[{"label":"Note","value":"%s"}]}'
-)
-
-
-class Account:
-    def __init__(self, folder: Path, history: list[Extract]) -> None:
-        self.settings = Settings(_env_file=None, data_dir=folder / "data")  # type: ignore[call-arg]
-        self.store = RawStore(str(self.settings.raw_dir))
-        write(self.store, history)
-        self.load()
-
-    def load(self) -> None:
-        with open_warehouse(self.settings.warehouse_path) as connection:
-            load_pending(connection, self.store)
-
-    def compact(self, **options: Any) -> Compacted:
-        return compact(self.settings, self.store, **options)
-
-    def contents(self) -> dict[str, list[Any]]:
-        with open_warehouse(self.settings.warehouse_path) as connection:
-            assert pending(connection, self.store) == []
-            return contents(connection)
-
-    def rebuilt(self, path: Path) -> dict[str, list[Any]]:
-        path.unlink(missing_ok=True)
-        with connect(path) as connection:
-            create_or_check(connection)
-            load_pending(connection, self.store)
-            return contents(connection)
-
-    def unfinished(self) -> int:
-        with open_warehouse(self.settings.warehouse_path) as connection:
-            return what_is_due(connection, self.store, self.settings).unfinished
-
-    def files(self) -> list[Path]:
-        return sorted(path for path in self.settings.raw_dir.rglob("*") if path.is_file())
-
-
-class Forgetful(compacting._Dropping):
-    """Loses a line on the way."""
-
-    def needed(self, part: Any) -> set[int]:
-        return (super().needed(part) or set()) - {2}
-
-
-def simple(folder: Path) -> Account:
-    return Account(
-        folder,
-        [
-            Extract(
-                "participants", "2025-01", (ENTRY % ("a", 1, "first"), ENTRY % ("b", 1, "other"))
-            ),
-            Extract("participants", "2025-01", (ENTRY % ("a", 2, "second"),)),
-            Extract("participants", "2025-01", (ENTRY % ("a", 3, "third"), "{}")),
-            Extract("applications", "2025-01", (ENTRY % ("a", 1, "applied"),)),
-            Extract(DELETIONS, "participants", ('{"id":"b"}',)),
-        ],
-    )
+from ldt_pipeline.warehouse.connection import open_warehouse
+from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
+from ldt_pipeline_tests.compacted import ENTRY, Account, Forgetful, lines_of, simple
+from ldt_pipeline_tests.warehouse.histories import Extract, histories, write
 
 
 @pytest.mark.slow
@@ -147,10 +85,10 @@ def test_versions_stay_unless_they_are_dropped(tmp_path: Path) -> None:
     account = simple(tmp_path)
     done = account.compact()
     assert (done.extracts_before, done.extracts_after, done.dropped) == (3, 1, 0)
-    assert _lines(account) >= {b"first", b"second", b"third"}
+    assert lines_of(account) >= {b"first", b"second", b"third"}
     done = account.compact(drop_superseded=True)
     assert done.dropped == 2
-    assert _lines(account) & {b"first", b"second"} == set()
+    assert lines_of(account) & {b"first", b"second"} == set()
     assert account.compact(drop_superseded=True).partitions == [], "there is nothing more to do"
 
 
@@ -170,16 +108,6 @@ def test_history_goes_with_the_versions_that_are_dropped(tmp_path: Path) -> None
         rebuilt["past_versions"],
         rebuilt["sightings"],
     )
-
-
-def _lines(account: Account) -> set[bytes]:
-    content = b"".join(
-        line
-        for manifest in account.store.manifests()
-        for batch in account.store.read(manifest, batch_records=9)
-        for line in batch
-    )
-    return {word for word in (b"first", b"second", b"third", b"other") if word in content}
 
 
 @pytest.mark.parametrize("drop", [False, True])
@@ -381,14 +309,14 @@ def test_an_erasure_reaches_into_what_was_compacted(tmp_path: Path) -> None:
         account.store,
         [Subject(entity="participants", id="a", reason=Reason.ASKED)],
     )
-    assert _lines(account) == {b"other"}
+    assert lines_of(account) == {b"other"}
     assert account.contents() == account.rebuilt(tmp_path / "r.duckdb")
     # An old backup, from before it was compacted, comes back.
     shutil.copytree(backup, account.settings.raw_dir, dirs_exist_ok=True)
     assert account.unfinished() > 0
     erase(keeping, account.store)
     assert account.unfinished() == 0
-    assert _lines(account) == {b"other"}
+    assert lines_of(account) == {b"other"}
     assert account.contents() == account.rebuilt(tmp_path / "r.duckdb")
 
 
@@ -405,12 +333,12 @@ def test_what_was_compacted_again_stays_replaced(tmp_path: Path) -> None:
         account.load()
     keeping = account.settings.model_copy(update={"deleted_retention_days": 100_000})
     erase(keeping, account.store, [Subject(entity="participants", id="a", reason=Reason.ASKED)])
-    left, tables = _lines(account), account.contents()
+    left, tables = lines_of(account), account.contents()
     for backup in backups:
         shutil.copytree(backup, account.settings.raw_dir, dirs_exist_ok=True)
         assert account.unfinished() > 0
         assert account.contents() == account.rebuilt(tmp_path / "r.duckdb") == tables
         erase(keeping, account.store)
         assert account.unfinished() == 0
-        assert _lines(account) == left
+        assert lines_of(account) == left
         assert account.contents() == account.rebuilt(tmp_path / "r.duckdb") == tables

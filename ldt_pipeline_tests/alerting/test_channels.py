@@ -7,7 +7,6 @@ import json
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -109,12 +108,10 @@ def test_a_server_that_is_never_done_keeps_nobody_else_waiting(
 ) -> None:
     """Each piece comes in time: a mail server that is to slow down senders answers so."""
     monkeypatch.setattr(channels, "_LONGEST_SECONDS", 0.4)
-    started = time.monotonic()
     with dripping(b"220-please wait\r\n") as port:
         assert "took too long" in str(refusal(mail_channel(port)))
     with dripping(b"a") as port:
         assert "took too long" in str(refusal(HOOK, f"http://127.0.0.1:{port}/sentinel-hook"))
-    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize(
