@@ -94,6 +94,27 @@ def test_each_start_of_a_race_has_bibs_of_its_own() -> None:
     ]
 
 
+def test_a_start_that_was_put_off_for_some_is_one_start() -> None:
+    """Entries that were read before it state the old hour: all of them are on one day's list."""
+    later = {"race_start_at": NOW + timedelta(days=7, minutes=30)}
+    born = {"date_of_birth": date(1990, 2, 3)}
+    issues = found(
+        starter("a1", bib_number="7", **born),
+        starter("a2", bib_number="7", **born, **later),
+    )
+    assert [each["kind"] for each in issues] == ["duplicate_bib_number", "entered_twice"]
+
+
+def test_a_bib_of_somebody_whose_start_is_not_known() -> None:
+    """They are on the list of a race's only day, and of none where it has several."""
+    unknown = starter("a2", bib_number="7", race_start_at=None)
+    only = starter("a1", bib_number="7")
+    (issue,) = found(only, unknown)
+    assert "(a1, a2)" in issue["sentence"]
+    next_year = starter("a3", bib_number="8", race_start_at=NOW + timedelta(days=372))
+    assert found(only, unknown, next_year) == []
+
+
 @pytest.mark.parametrize(
     ("start", "is_told"),
     [
