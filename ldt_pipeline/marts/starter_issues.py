@@ -146,6 +146,20 @@ def under_age(starters: pl.DataFrame, minimum_ages: Mapping[str, int]) -> pl.Dat
     )
 
 
+def missing_races(starters: pl.DataFrame) -> pl.DataFrame:
+    """Starters who name no race: every list is of one, so none has them."""
+    return starters.filter(pl.col("race_id").is_null()).select(
+        _starter_issue(
+            severity="error",
+            kind="missing_race",
+            sentence=pl.format(
+                "Participant {} names no race, and so is on no start list: find out which race it is.",
+                "participant_id",
+            ),
+        )
+    )
+
+
 def missing_names(starters: pl.DataFrame) -> pl.DataFrame:
     """Starters without a first or without a last name."""
     first, last = pl.col("first_name").is_null(), pl.col("last_name").is_null()
