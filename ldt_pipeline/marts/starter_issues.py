@@ -88,7 +88,12 @@ def entered_twice(starters: pl.DataFrame) -> pl.DataFrame:
     A family shares an e-mail address, and strangers share a name.
     """
     folded = [
-        pl.col(name).str.to_lowercase().str.replace_all(r"\s+", " ").alias(f"folded_{name}")
+        # Devices differ in whether an accent is a character of its own.
+        pl.col(name)
+        .str.normalize("NFKC")
+        .str.to_lowercase()
+        .str.replace_all(r"\s+", " ")
+        .alias(f"folded_{name}")
         for name in ("first_name", "last_name")
     ]
     person = ["race_id", "start_day", "folded_first_name", "folded_last_name", "date_of_birth"]

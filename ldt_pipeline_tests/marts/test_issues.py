@@ -342,6 +342,18 @@ def test_under_age_where_a_minimum_is_set() -> None:
     assert subjects(found(starter("a1", age_on_race_day=3)), "under_age") == []
 
 
+def test_the_same_person_typed_on_two_devices() -> None:
+    """One writes an accent as a character of its own, the other doesn't."""
+    born = date(1990, 2, 3)
+    names = ("Zoë", "Zoe\u0308", "ZOË")
+    starters = [
+        starter(f"a{number}", first_name=name, date_of_birth=born)
+        for number, name in enumerate(names)
+    ]
+    (issue,) = found(*starters, starter("b1", first_name="Zoe", date_of_birth=born))
+    assert "(a0, a1, a2)" in issue["sentence"]
+
+
 def test_the_same_person_entered_twice() -> None:
     born = date(1990, 2, 3)
     issues = found(
