@@ -75,7 +75,8 @@ def start_list(
 
     Args:
         race_id: The race; `races()` lists them. An unknown one has no rows.
-        on: Only the start on this day (UTC): a race may come every year under the same id.
+        on: Only the start on this day (UTC): a race may come every year under the same id. Those whose
+            start isn't known are on it where the race has no other day.
         as_of: The list as it stood then, as far as versions of then were seen; an instant without a
             zone is UTC.
         path: Another published file.
@@ -88,13 +89,17 @@ def start_list(
     """
     source, condition = "start_list", "race_id = $race_id"
     parameters: dict[str, Any] = {"race_id": race_id}
-    if on is not None:
-        condition += " AND race_start_at::DATE = $on"
-        parameters["on"] = on
     if as_of is not None:
         source = "participant_versions"
         condition += " AND valid_from <= $as_of AND (valid_to > $as_of OR valid_to IS NULL)"
         parameters["as_of"] = as_of if as_of.tzinfo else as_of.replace(tzinfo=dt.UTC)
+    if on is not None:
+        condition += (
+            " QUALIFY race_start_at::DATE = $on OR (race_start_at IS NULL"
+            " AND min(race_start_at::DATE) OVER () = $on"
+            " AND max(race_start_at::DATE) OVER () = $on)"
+        )
+        parameters["on"] = on
     return _read(
         source, condition, parameters, START_ORDER, path, columns=list(_schema("start_list"))
     )

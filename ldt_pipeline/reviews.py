@@ -46,7 +46,8 @@ def coming_starts(
         race_start_at, days_to_race, starters, entered_last_7_days` (late entries),
         `without_bib, without_wave, without_emergency_contact` (participants who lack what others of
         their race have, as `data_issues` lists them; null where the start was not within 14 days when
-        the file was published, as nobody has looked) and `shared_bibs` (bibs that several have).
+        the file was published, as nobody has looked) and `shared_bibs` (bibs that several have on its
+        day).
 
     Raises:
         NotPublishedError: There is no file.
@@ -65,10 +66,12 @@ def coming_starts(
             FROM starters JOIN data_issues USING (race_id)
             WHERE subject_id = participant_id GROUP BY ALL
         ), bibs AS (
-            SELECT race_id, race_start_at, bib_number, count(*) AS holders
-            FROM starters WHERE bib_number IS NOT NULL GROUP BY ALL
+            SELECT race_id, race_start_at, bib_number,
+                count(*) OVER (PARTITION BY race_id, race_start_at::DATE, bib_number) AS holders
+            FROM starters WHERE bib_number IS NOT NULL
         ), shared AS (
-            SELECT race_id, race_start_at, count(*) FILTER (holders > 1) AS shared_bibs
+            SELECT race_id, race_start_at,
+                count(DISTINCT bib_number) FILTER (holders > 1) AS shared_bibs
             FROM bibs GROUP BY ALL
         )
         SELECT max(event_id) AS event_id, max(event_name) AS event_name, race_id,

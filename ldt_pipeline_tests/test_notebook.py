@@ -89,6 +89,25 @@ def test_frames_are_typed_and_in_order(path: Path) -> None:
     assert ldt.start_list_changes("r1", since=AT).height == 0
 
 
+@pytest.mark.parametrize("as_of", [None, AT + dt.timedelta(days=9)])
+def test_those_whose_start_is_not_known(path: Path, as_of: dt.datetime | None) -> None:
+    """They are on the list of a race's only day, as in exports, and of none where it has several."""
+
+    def on_the_day(starts: dict[str, dt.datetime | None]) -> list[str]:
+        with duckdb.connect(str(path)) as connection:
+            for name, start in starts.items():
+                for target in ("start_list", "participant_versions"):
+                    connection.execute(
+                        f"UPDATE {target} SET race_start_at = ? WHERE participant_id = ?",
+                        [start, name],
+                    )
+        return ldt.start_list("r1", on=AT.date(), as_of=as_of)["participant_id"].to_list()
+
+    assert on_the_day({"c": None}) == ["b", "a", "c"]
+    assert on_the_day({"b": AT + dt.timedelta(days=1)}) == ["a"]
+    assert on_the_day({"a": None, "b": None}) == []
+
+
 @pytest.mark.parametrize("as_of", [AT + dt.timedelta(hours=1), dt.datetime(2027, 5, 9, 9)])  # noqa: DTZ001
 def test_as_it_stood(path: Path, as_of: dt.datetime) -> None:
     found = ldt.start_list("r1", as_of=as_of)

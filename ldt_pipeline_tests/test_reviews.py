@@ -125,6 +125,14 @@ def test_what_nobody_looked_for_is_null() -> None:
     assert far["shared_bibs"] == 0
 
 
+def test_a_bib_is_shared_whatever_hour_of_the_day_is_stated(tmp_path: Path) -> None:
+    """Of a start that was put off, entries that were read before state the old hour."""
+    later = {"race_start_at": START + dt.timedelta(minutes=30)}
+    starters = [starter(1, bib_number="1"), starter(2, bib_number="1", **later)]
+    path = publish_by_hand(tmp_path / "ldt.duckdb", {"start_list": starters})
+    assert ldt.coming_starts(at=AT, path=path)["shared_bibs"].to_list() == [1, 1]
+
+
 def test_ages_count_everybody_once() -> None:
     found = ldt.ages(at=AT)
     assert found["age_on_race_day"].to_list() == [30, 31, None]

@@ -87,27 +87,33 @@ def read_start_list_as_of(
     race_id: str,
     as_of: dt.datetime,
     on: dt.date | None = None,
-) -> Rows:
+) -> tuple[Rows, int]:
     """Give one race's start list as it stood at an instant, as far as versions of then were seen.
+
+    Those whose start wasn't known are on the day's list where the race had no other day. Else they
+    are on none, and counted.
 
     Raises:
         CommandError: There is no such race, or the file was published without personal data.
     """
     _require_people(connection)
-    condition = "race_id = ? AND valid_from <= ? AND (valid_to > ? OR valid_to IS NULL)"
-    parameters: list[Any] = [race_id, as_of, as_of]
-    if on is not None:
-        condition, parameters = f"{condition} AND race_start_at::DATE = ?", [*parameters, str(on)]
     columns = tuple(table("start_list").schema)
     wanted = ", ".join(f'"{column}"' for column in columns)
     rows = connection.execute(
-        f"SELECT {wanted} FROM participant_versions "  # noqa: S608 - names are the registry's
-        f"WHERE {condition} ORDER BY {START_ORDER}",
-        parameters,
+        f"SELECT {wanted} FROM participant_versions WHERE race_id = ? "  # noqa: S608 - the registry's names
+        f"AND valid_from <= ? AND (valid_to > ? OR valid_to IS NULL) ORDER BY {START_ORDER}",
+        [race_id, as_of, as_of],
     ).fetchall()
     if not rows and not _exists(connection, "races", "race_id", race_id):
         raise CommandError(_unknown_race(connection, race_id))
-    return Rows(table_name="start_list", columns=columns, rows=rows)
+    left_out = 0
+    if on is not None:
+        start = columns.index("race_start_at")
+        days = [row[start] and row[start].astimezone(dt.UTC).date() for row in rows]
+        if set(days) - {None} != {on}:
+            left_out = days.count(None)
+            rows = [row for row, day in zip(rows, days, strict=True) if day == on]
+    return Rows(table_name="start_list", columns=columns, rows=rows), left_out
 
 
 def start_days(connection: duckdb.DuckDBPyConnection, race_id: str) -> list[dt.date]:

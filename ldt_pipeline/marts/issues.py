@@ -20,6 +20,7 @@ from ldt_pipeline.marts.starter_issues import (
     entered_twice,
     missing_details,
     missing_names,
+    missing_races,
     not_over,
     under_age,
 )
@@ -62,6 +63,7 @@ def data_issues(
     starters = start_list.filter(~pl.col("is_redacted") & not_over(now=now))
     parts = [
         duplicate_bibs(starters),
+        missing_races(starters),
         missing_names(starters),
         under_age(starters, minimum_ages or {}),
         entered_twice(starters),

@@ -33,21 +33,32 @@ def not_over(*, now: datetime) -> pl.Expr:
     return pl.col("race_start_at").is_null() | (pl.col("race_start_at") >= over_before)
 
 
+def _start_day() -> pl.Expr:
+    """Name the day (UTC) whose list a starter is on, as exports do: the race's only one, where none is stated.
+
+    Not the hour: of a start that was put off, entries that were read before state the old one.
+    """
+    day = pl.col("race_start_at").dt.date()
+    first, last = day.min().over("race_id"), day.max().over("race_id")
+    return pl.coalesce(day, pl.when(first == last).then(first)).alias("start_day")
+
+
 def duplicate_bibs(starters: pl.DataFrame) -> pl.DataFrame:
     """Bibs that several starters of one race have, one row per start and bib, the next start first.
 
-    A race may come again each year under the same id: a bib counts once for each start.
+    A race may come again each year under the same id: a bib counts once for each day of a start.
     """
     shared = (
-        starters.filter(pl.col("race_id").is_not_null() & pl.col("bib_number").is_not_null())
-        .filter(pl.struct("race_id", "race_start_at", "bib_number").is_duplicated())
-        .group_by("race_id", "race_start_at", "bib_number")
+        starters.with_columns(_start_day())
+        .filter(pl.col("race_id").is_not_null() & pl.col("bib_number").is_not_null())
+        .filter(pl.struct("race_id", "start_day", "bib_number").is_duplicated())
+        .group_by("race_id", "start_day", "bib_number")
         .agg(
             pl.col("event_id").min(),
             pl.len().alias("holders"),
             pl.col("participant_id").sort().head(_IDS_SHOWN).str.join(", ").alias("ids"),
         )
-        .sort("race_start_at", nulls_last=True)
+        .sort("start_day", nulls_last=True)
     )
     more = (
         pl.when(pl.col("holders") > _IDS_SHOWN)
@@ -77,12 +88,17 @@ def entered_twice(starters: pl.DataFrame) -> pl.DataFrame:
     A family shares an e-mail address, and strangers share a name.
     """
     folded = [
-        pl.col(name).str.to_lowercase().str.replace_all(r"\s+", " ").alias(f"folded_{name}")
+        # Devices differ in whether an accent is a character of its own.
+        pl.col(name)
+        .str.normalize("NFKC")
+        .str.to_lowercase()
+        .str.replace_all(r"\s+", " ")
+        .alias(f"folded_{name}")
         for name in ("first_name", "last_name")
     ]
-    person = ["race_id", "race_start_at", "folded_first_name", "folded_last_name", "date_of_birth"]
+    person = ["race_id", "start_day", "folded_first_name", "folded_last_name", "date_of_birth"]
     same = (
-        starters.with_columns(folded)
+        starters.with_columns(_start_day(), *folded)
         .filter(pl.all_horizontal(pl.col(each).is_not_null() for each in person))
         .filter(pl.struct(person).is_duplicated())
         .group_by(person)
@@ -130,6 +146,20 @@ def under_age(starters: pl.DataFrame, minimum_ages: Mapping[str, int]) -> pl.Dat
                 "participant_id",
                 "race_id",
                 "minimum_age",
+            ),
+        )
+    )
+
+
+def missing_races(starters: pl.DataFrame) -> pl.DataFrame:
+    """Starters who name no race: every list is of one, so none has them."""
+    return starters.filter(pl.col("race_id").is_null()).select(
+        _starter_issue(
+            severity="error",
+            kind="missing_race",
+            sentence=pl.format(
+                "Participant {} names no race, and so is on no start list: find out which race it is.",
+                "participant_id",
             ),
         )
     )

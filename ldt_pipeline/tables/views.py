@@ -65,8 +65,12 @@ ALLOCATION_PACE = View(
         SELECT reserved_entry_group_id, count(*) AS claims FROM {schema}.start_list_anonymous
         WHERE registered_at >= now() - INTERVAL 7 DAY AND registered_at <= now() GROUP BY ALL
     ), coming AS (
+        -- Also from entries: a race comes again under its id, and `races` has one of its starts.
         SELECT event_id, min((race_start_at AT TIME ZONE 'UTC')::DATE) AS race_on
-        FROM {schema}.races, today
+        FROM (
+            SELECT event_id, race_start_at FROM {schema}.races
+            UNION ALL SELECT event_id, race_start_at FROM {schema}.start_list_anonymous
+        ), today
         WHERE (race_start_at AT TIME ZONE 'UTC')::DATE >= today GROUP BY ALL
     )
     SELECT allocations.*, coalesce(claims, 0) AS claims_last_7_days,

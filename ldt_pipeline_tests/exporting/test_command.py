@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
@@ -44,6 +45,29 @@ def test_those_whose_start_is_not_known(folder: Path) -> None:
     for ran in (to("two", "--on", DAY), ldt("--on", DAY, "--format", "csv")):
         assert "1 participant of the race left out: when they start isn't known" in ran.stderr
     assert "Wrote 1 participant " in to("two", "--on", DAY).stdout
+
+
+def test_those_whose_start_was_not_known_then(folder: Path) -> None:
+    """The list as it stood has them where the list of today would."""
+
+    def as_it_stood(*rows: dict[str, object]) -> Result:
+        republish(settings, list(rows))
+        with duckdb.connect(str(settings.published_path)) as connection:
+            connection.execute("UPDATE participant_versions SET valid_from = ?", [START])
+            connection.execute(
+                "UPDATE participant_versions SET valid_to = valid_from WHERE version = 0"
+            )
+        return ldt("--on", DAY, "--format", "csv", "--as-of", str(NEXT_DAY))
+
+    rows = [row("a"), row("b", race_start_at=None)]
+    settings = publish(folder, rows)
+    ran = as_it_stood(*rows)
+    assert (ran.stdout.count("10k"), "left out" in ran.stderr) == (2, False)
+    with duckdb.connect(str(settings.published_path)) as connection:
+        connection.execute("DELETE FROM participant_versions")
+    ran = as_it_stood(*rows, row("c", race_start_at=NEXT_DAY))
+    assert ran.stdout.count("10k") == 1
+    assert "1 participant of the race left out: when they start isn't known" in ran.stderr
 
 
 def test_those_who_moved(folder: Path) -> None:

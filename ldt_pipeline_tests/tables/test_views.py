@@ -34,3 +34,27 @@ def test_a_group_without_a_limit_hides_no_other(tmp_path: Path) -> None:
         ).fetchall()
     in_two_weeks = now.date() + timedelta(days=14)
     assert rows == [("limited", 3, in_two_weeks), ("unlimited", 3, None)]
+
+
+def test_days_to_the_next_race_though_an_old_entry_is_the_newest(tmp_path: Path) -> None:
+    """A race comes every year under its id: what changed last may be an entry of last year's."""
+    now = datetime.now(UTC)
+    last_year, next_week = now - timedelta(days=358), now + timedelta(days=7)
+    starts = [
+        {"participant_id": name, "event_id": "e1", "race_id": "r1", "race_start_at": start}
+        for name, start in (("a1", last_year), ("a2", next_week))
+    ]
+    races = [
+        {"race_id": "r1", "event_id": "e1", "race_start_at": last_year},
+        {"race_id": "r2", "event_id": "e2", "race_start_at": next_week},  # applied for alone
+    ]
+    groups = [
+        {"reserved_entry_group_id": f"g{event}", "event_id": event} for event in ("e1", "e2", "e3")
+    ]
+    path = publish_by_hand(
+        tmp_path / "ldt.duckdb",
+        {"partner_allocations": groups, "races": races, "start_list": starts},
+    )
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.execute("SELECT event_id, days_to_race FROM allocation_pace ORDER BY 1")
+        assert rows.fetchall() == [("e1", 7), ("e2", 7), ("e3", None)]
