@@ -92,6 +92,15 @@ class Entry:
     sent: dict[str, Sent]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Last:
+    """The last export of a race's list of a day (empty where it was of all days), and its size."""
+
+    race_id: str
+    on: str
+    participants: int
+
+
 def enter(
     ledger_dir: Path,
     *,
@@ -252,6 +261,27 @@ def _entry(ledger: RawStore, manifest: Manifest) -> Entry:
         about=manifest.source,
         sent={each.id: each for each in _sent(ledger, manifest) if not each.gone},
     )
+
+
+def last_of_each(ledger_dir: Path, *, recipient: str | None, made_by: str) -> list[Last]:
+    """Give the last export to a recipient of each race, day and layout, in place or not.
+
+    Args:
+        ledger_dir: Where the ledger lies.
+        recipient: Who it is for.
+        made_by: Who made it, as it was entered.
+    """
+    ledger = RawStore(str(ledger_dir))
+    wanted = {"recipient": recipient or NOT_NAMED, "made_by": made_by}
+    found: dict[tuple[str, str, str], Last] = {}
+    for manifest in past_damage(ledger, lambda: _in_order(ledger)):
+        source = manifest.source
+        if all(source.get(name) == value for name, value in wanted.items()):
+            race_id, on = source.get("race_id", ""), source.get("on", "")
+            found[race_id, on, source.get("preset", "")] = Last(
+                race_id=race_id, on=on, participants=manifest.records
+            )
+    return list(found.values())
 
 
 def receipts(ledger_dir: Path) -> list[dict[str, object]]:

@@ -75,19 +75,50 @@ def starts_near(
 
 
 def due_races(settings: Settings, moment: dt.datetime) -> list[str]:
-    """Give the races whose lists are due in the minute of an instant, the nearest first."""
+    """Give the races whose lists are due in the minute of an instant, the nearest first.
+
+    Each hour, those come last whose lists of a day have to be emptied.
+    """
     if not settings.export_presets or not settings.published_path.exists():
         return []
     with connect(settings.published_path, read_only=True) as connection:
         starts = starts_near(connection, moment)
-    return list(dict.fromkeys(each.race_id for each in starts if is_due(each.starts_at, moment)))
+        due = [each.race_id for each in starts if is_due(each.starts_at, moment)]
+        if _is_on_the_hour(moment):
+            due += (race_id for race_id, _ in _abandoned(connection, settings, moment))
+    return list(dict.fromkeys(due))
+
+
+def _is_on_the_hour(moment: dt.datetime) -> bool:
+    return int(moment.timestamp()) // 60 % 60 == 0
+
+
+def _abandoned(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, moment: dt.datetime
+) -> list[tuple[str, dt.date]]:
+    """Give races and days to come whose last list has people on it, though nobody starts then now.
+
+    It was put off, or called off: what lies there would still be pinned to runners.
+    """
+    out = ledger.last_of_each(
+        settings.ledger_dir, recipient=settings.export_recipient, made_by=MADE_BY
+    )
+    first = (moment - AFTER_START).astimezone(dt.UTC).date()
+    held = {(each.race_id, each.on) for each in out if each.participants and each.on}
+    days = ((race_id, dt.date.fromisoformat(on)) for race_id, on in sorted(held))
+    return [
+        (race_id, day)
+        for race_id, day in days
+        if day >= first and not listed(connection, race_id, day)
+    ]
 
 
 def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[Exported]:
     """Write the lists of a race's near starts in each preset of the settings.
 
     What lies there as it was entered last is left alone. Those whose start isn't known are on the
-    list where the race has one near day alone.
+    list where the race has one near day alone. A list of a day on which nobody starts any more is
+    written once again, without anybody.
 
     Raises:
         NoPeopleError: The file was published without personal data.
@@ -109,10 +140,14 @@ def export_race(settings: Settings, race_id: str, moment: dt.datetime) -> list[E
         starts = starts_near(connection, moment, race_id)
         days = sorted({each.starts_at.astimezone(dt.UTC).date() for each in starts})
         without_day = undated(connection, race_id)
-        for day in days:
-            rows = listed(connection, race_id, day)
-            if len(days) == 1:
-                rows, without_day = [*rows, *without_day], []
+        lists = {day: listed(connection, race_id, day) for day in days}
+        if len(days) == 1:
+            lists[days[0]] += without_day
+            without_day = []
+        lists |= {
+            day: [] for each, day in _abandoned(connection, settings, moment) if each == race_id
+        }
+        for day, rows in lists.items():
             about = {"race_id": race_id, "on": str(day), "made_by": MADE_BY}
             for preset in presets:
                 name = f"{_file_name(race_id)}-{day}-{_file_name(preset.name)}"

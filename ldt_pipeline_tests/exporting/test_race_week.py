@@ -157,6 +157,44 @@ def test_those_whose_start_is_not_known(tmp_path: Path) -> None:
     assert [(each.rows, each.undated) for each in done] == [(1, 1)] * 4
 
 
+@pytest.mark.parametrize("later", [dt.timedelta(days=1), dt.timedelta(days=30)])
+def test_a_start_that_is_put_off_leaves_nobody_on_the_old_list(
+    tmp_path: Path, later: dt.timedelta
+) -> None:
+    moment = START - dt.timedelta(hours=26)
+    settings = publish(tmp_path / "data", [row("a"), row("b", race_start_at=None)])
+    export_race(settings, "r1", moment)
+    old = settings.exports_dir / "r1-2027-05-09-zone4.csv"
+    assert "Lee" in old.read_text()
+    republish(settings, [row("a", race_start_at=START + later), row("b", race_start_at=None)])
+    assert due_races(settings, moment) == ["r1"]
+    export_race(settings, "r1", moment)
+    assert "Lee" not in old.read_text()
+    assert len(old.read_text().splitlines()) == 1
+    is_near = later < dt.timedelta(days=7)
+    assert (settings.exports_dir / "r1-2027-05-10-zone4.csv").exists() == is_near
+    # Once is enough.
+    assert due_races(settings, moment) == (["r1"] if is_near else [])
+    assert all(each.unchanged for each in export_race(settings, "r1", moment))
+    # Put back, they are on it again.
+    republish(settings, [row("a"), row("b", race_start_at=None)])
+    export_race(settings, "r1", moment)
+    assert len(old.read_text().splitlines()) == 3
+
+
+def test_a_list_of_a_start_that_is_over_stays(tmp_path: Path) -> None:
+    settings = publish(tmp_path / "data", [row("a"), row("b")])
+    export_race(settings, "r1", START)
+    before = (settings.exports_dir / "r1-2027-05-09-zone4.csv").read_bytes()
+    for hours in (3, 30):
+        moment = START + dt.timedelta(hours=hours)
+        assert due_races(settings, moment) == []
+        assert export_race(settings, "r1", moment) == []
+    republish(settings, [row("a", race_start_at=START + dt.timedelta(days=364))])
+    assert due_races(settings, START + dt.timedelta(days=2)) == []
+    assert (settings.exports_dir / "r1-2027-05-09-zone4.csv").read_bytes() == before
+
+
 def test_a_race_whose_last_run_is_not_over_is_not_asked_for(tmp_path: Path) -> None:
     moment = now().replace(minute=0)
     starts_at = moment + dt.timedelta(hours=2)
