@@ -85,7 +85,14 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "questions_file", "presets_dir", "allocations_file", "alerts_file")
     @classmethod
     def _make_absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else value
+        if value is None:
+            return None
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError(
+                f"there is nobody on this machine whose home is {value.parts[0]}"
+            ) from None
 
     @field_validator("data_dir")
     @classmethod
@@ -226,6 +233,15 @@ def _settings(env_file: Path, *_: object) -> Settings:
             for each in error.errors(include_input=False, include_url=False)
         )
         raise SettingsError(f"The settings can't be used. {problems}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            f"{env_file.absolute()} is not text in UTF-8: save it as that, or type it anew."
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{env_file.absolute()} can't be read: {error.strerror}. Give yourself the right to it, "
+            "or start the command in another folder."
+        ) from None
 
 
 def _here() -> Path | None:
