@@ -26,7 +26,7 @@ from filelock import FileLock
 
 from ldt_pipeline.home_storage import HomeEvents, HomeRuns
 from ldt_pipeline.private_files import dagsters_folders, keep_data_private, make_private
-from ldt_pipeline.settings import load_settings
+from ldt_pipeline.settings import SettingsError, load_settings
 
 INSTANCE_CONFIG: dict[str, Any] = {
     "storage": {"custom": {"module": "ldt_pipeline.home", "class": "HomeStorage", "config": {}}},
@@ -92,8 +92,17 @@ def open_instance() -> DagsterInstance:
     Close it with `dispose`, or use it as a context manager. What runs in this process prints is not
     kept in a file: it stands in the terminal. (Dagster would start four processes for each run to
     have it in both, and a progress bar would come a second late.)
+
+    Raises:
+        SettingsError: DAGSTER_HOME is no folder.
     """
-    if os.environ.get("DAGSTER_HOME"):
+    if home := os.environ.get("DAGSTER_HOME"):
+        folder = Path(os.path.expanduser(home))  # noqa: PTH111 - as Dagster reads it
+        if not (folder.is_absolute() and folder.is_dir()):
+            raise SettingsError(
+                "DAGSTER_HOME has to be the whole path of a folder that is there: make it, or unset "
+                "DAGSTER_HOME to have Dagster's records under LDT_DATA_DIR."
+            )
         keep_data_private(load_settings())
         return DagsterInstance.get()
     return DagsterInstance.from_ref(

@@ -20,6 +20,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 _BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What can stand after `Authorization: Bearer` (RFC 6750)."""
 
+_DAYS_MOST = 100 * 366
+_MINUTES_MOST = _DAYS_MOST * 24 * 60
+"""So long before now there is a date still."""
+
+_NOT_IN_AN_ADDRESS = re.compile(r"[?\\]|%[0-9A-Fa-f]{2}")
+"""What would mean something else in the address by which Dagster opens its records."""
+
 
 class SettingsError(ValueError):
     """A setting is missing or makes no sense; the text names it and says what is allowed."""
@@ -45,7 +52,7 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(default=120, gt=0, le=3600)
     request_retries: int = Field(default=8, ge=0, le=100)
     event_ids: Annotated[tuple[str, ...], NoDecode] = ()
-    event_refresh_minutes: int = Field(default=60, ge=0)
+    event_refresh_minutes: int = Field(default=60, ge=0, le=_MINUTES_MOST)
     questions_file: Path | None = None
     minimum_ages: Annotated[dict[str, int], NoDecode] = {}
     presets_dir: Path | None = None
@@ -55,8 +62,8 @@ class Settings(BaseSettings):
     allocations_file: Path | None = None
     alerts_file: Path | None = None
     publish_personal_data: bool = True
-    retention_days: int | None = Field(default=None, ge=1)
-    deleted_retention_days: int = Field(default=30, ge=0)
+    retention_days: int | None = Field(default=None, ge=1, le=_DAYS_MOST)
+    deleted_retention_days: int = Field(default=30, ge=0, le=_DAYS_MOST)
 
     @field_validator("api_key")
     @classmethod
@@ -85,14 +92,26 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "questions_file", "presets_dir", "allocations_file", "alerts_file")
     @classmethod
     def _make_absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else value
+        if value is None:
+            return None
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError(
+                f"there is nobody on this machine whose home is {value.parts[0]}"
+            ) from None
 
     @field_validator("data_dir")
     @classmethod
     def _check_folder(cls, value: Path) -> Path:
         for each in (value, *value.parents):
-            if os.path.isfile(each):  # noqa: PTH113 - a folder that can't be looked into is no error here
+            # A folder that can't be looked into is no error here.
+            if os.path.exists(each) and not os.path.isdir(each):  # noqa: PTH110, PTH112
                 raise ValueError(f"{each} is a file; name a folder")
+        if found := _NOT_IN_AN_ADDRESS.search(str(value)):
+            raise ValueError(
+                f"holds {found.group()}: Dagster's records can't lie under such a name"
+            )
         return value
 
     @field_validator("history_start")
@@ -100,6 +119,8 @@ class Settings(BaseSettings):
     def _check_first_of_month(cls, value: dt.date) -> dt.date:
         if value.day != 1:
             raise ValueError("must be the first day of a month, such as 2020-01-01")
+        if value > dt.datetime.now(dt.UTC).date():
+            raise ValueError("must not lie ahead")
         return value
 
     @field_validator("event_ids", "export_presets", mode="before")
@@ -226,6 +247,15 @@ def _settings(env_file: Path, *_: object) -> Settings:
             for each in error.errors(include_input=False, include_url=False)
         )
         raise SettingsError(f"The settings can't be used. {problems}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            f"{env_file.absolute()} is not text in UTF-8: save it as that, or type it anew."
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{env_file.absolute()} can't be read: {error.strerror}. Give yourself the right to it, "
+            "or start the command in another folder."
+        ) from None
 
 
 def _here() -> Path | None:

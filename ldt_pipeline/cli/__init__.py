@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import atexit
 import gc
+from typing import Any
 
 import click
 
 from ldt_pipeline.cli.alerts import alerts
 from ldt_pipeline.cli.allocations import allocations
 from ldt_pipeline.cli.check import check
-from ldt_pipeline.cli.command import VERBOSE, prepare_streams
+from ldt_pipeline.cli.command import (
+    VERBOSE,
+    explaining,
+    open_closed_streams,
+    prepare_streams,
+)
 from ldt_pipeline.cli.compact import compact
 from ldt_pipeline.cli.demo import demo
 from ldt_pipeline.cli.erase import erase
@@ -42,6 +48,12 @@ class _CommandsInOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(self.commands)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read what was typed; `--help` and `--version` print here."""
+        open_closed_streams()
+        with explaining(verbose=False):
+            return super().make_context(*args, **extra)
 
 
 @click.group(

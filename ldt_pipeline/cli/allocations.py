@@ -27,6 +27,10 @@ class _ListingGroup(Command, click.Group):
     # Groups stop at the first argument, as options behind it are usually a subcommand's.
     allow_interspersed_args = True
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Give the listing's, and none for a subcommand's usage: no event stands before its name."""
+        return super().get_params(ctx) if ctx.command is self else []
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Leave everything after a subcommand's name to the subcommand."""
         is_listing = not args or args[0] not in self.commands

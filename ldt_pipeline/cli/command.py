@@ -54,6 +54,9 @@ _WHAT_TO_DO = {
 }
 
 
+_READER_GONE = 141  # 128 + SIGPIPE, as shells have it
+
+
 class CommandError(Exception):
     """A command can't do what was asked of it; the text says why, in one sentence."""
 
@@ -111,6 +114,7 @@ class Command(click.Command):
         }
         if not ends_by_interruption:
             self.statuses["130"] = "interrupted by Ctrl-C"
+        self.statuses["141"] = "cut short: what read its output has ended, as in `| head`"
 
     def make_context(
         self,
@@ -124,7 +128,8 @@ class Command(click.Command):
             if any("\ud800" <= character <= "\udfff" for character in each):
                 shown = each.encode("utf-8", "replace").decode()
                 raise click.UsageError(f"{shown!r} is not text in UTF-8: type it again.")
-        return super().make_context(info_name, args, parent, **extra)
+        with explaining(verbose=False):
+            return super().make_context(info_name, args, parent, **extra)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write examples and exit statuses below the options."""
@@ -139,8 +144,22 @@ class Command(click.Command):
         """Run the command."""
         verbose = bool(ctx.meta.get(_VERBOSE))
         _set_noise(verbose)
-        with _explaining(verbose=verbose):
+        with explaining(verbose=verbose):
             return super().invoke(ctx)
+
+
+def open_closed_streams() -> None:
+    """Open what whoever started us has closed (`>&-`), to nowhere.
+
+    Else the next file to be opened is standard output or error, and what libraries print goes into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def prepare_streams() -> None:
@@ -165,11 +184,18 @@ def _set_noise(verbose: bool) -> None:
 
 
 @contextmanager
-def _explaining(*, verbose: bool) -> Generator[None]:
+def explaining(*, verbose: bool) -> Generator[None]:
+    """Turn an error into what click shows of it."""
     try:
         yield
-    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-        raise  # click's own: wrong usage, --help, and a reader that has had enough (`| head`)
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise  # click's own: wrong usage, --help
+    except BrokenPipeError:
+        # A reader that has had enough (`| head`). What is left for it must not be tried again at exit.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        raise click.exceptions.Exit(_READER_GONE) from None
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise

@@ -67,9 +67,12 @@ class Instant(click.ParamType[datetime]):
         """
         try:
             read = datetime.fromisoformat(str(value))
-        except ValueError:
+            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        except (
+            ValueError,
+            OverflowError,
+        ):  # in UTC it may be before the first year, or after the last
             self.fail(f"{value!r} is no instant: write it as 2026-11-01T09:00.", param, ctx)
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 @click.command(

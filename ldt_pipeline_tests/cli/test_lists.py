@@ -322,4 +322,6 @@ def test_the_list_as_it_stood(synced: Run, race_id: str) -> None:
         json.loads(synced("start-list", race_id, "--format", "json", "--as-of", "2100-01-01").out)
         == whole
     )
-    assert synced("start-list", race_id, "--as-of", "soon").status == 2
+    for no_instant in ("soon", "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00"):
+        refused = synced("start-list", race_id, "--as-of", no_instant)
+        assert (refused.status, "is no instant" in refused.err) == (2, True)

@@ -18,6 +18,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.home_storage import HomeEvents
+from ldt_pipeline.settings import SettingsError
 
 SCRIPT = """
 import sys, time
@@ -45,6 +46,18 @@ def test_many_commands_make_it_at_once(tmp_path: Path) -> None:
     start.touch()
     outcomes = [(process.communicate()[1], process.returncode) for process in processes]
     assert [status for _, status in outcomes] == [0] * 4, outcomes
+
+
+@pytest.mark.parametrize("home", ["relative", "/proc/not-there", "~nobody-of-this-name/home"])
+def test_dagster_home_that_is_no_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "relative").mkdir()
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", home)
+    with pytest.raises(SettingsError, match="DAGSTER_HOME has to be the whole path of a folder"):
+        open_instance()
 
 
 def tables_of(path: Path) -> set[tuple[str, ...]]:

@@ -64,6 +64,15 @@ def test_event_ids(environment: pytest.MonkeyPatch, text: str, expected: tuple[s
         ("LDT_API_BASE_URL", "https://"),
         ("LDT_HISTORY_START", "2020-01-15"),
         ("LDT_HISTORY_START", "secret-word"),
+        ("LDT_HISTORY_START", "9999-01-01"),
+        ("LDT_RETENTION_DAYS", "99999999999"),
+        ("LDT_DELETED_RETENTION_DAYS", "99999999999"),
+        ("LDT_EVENT_REFRESH_MINUTES", "99999999999"),
+        ("LDT_DATA_DIR", "~nobody-of-this-name/data"),
+        ("LDT_DATA_DIR", "/dev/null"),
+        ("LDT_DATA_DIR", "data?"),
+        ("LDT_DATA_DIR", "data%20races"),
+        ("LDT_DATA_DIR", "C:\\data"),
         ("LDT_MAX_CONCURRENCY", "0"),
         ("LDT_MAX_CONCURRENCY", "1000"),
         ("LDT_MAX_CONCURRENCY", "many-secrets"),
@@ -115,6 +124,18 @@ def test_a_dot_env_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert settings.max_concurrency == 3
     assert settings.event_ids == ("1", "2")
     assert settings.data_dir == tmp_path / "data"
+
+
+def test_a_dot_env_file_that_can_not_be_read(tmp_path: Path) -> None:
+    """Such as somebody else's, or one that an editor wrote in an encoding of its own."""
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"LDT_API_KEY={KEY}", encoding="utf-16")
+    with pytest.raises(SettingsError, match=r"\.env is not text in UTF-8"):
+        load_settings()
+    env_file.unlink()
+    env_file.symlink_to("/proc/self/mem")  # fails for root, too
+    with pytest.raises(SettingsError, match=r"\.env can't be read: Input/output error"):
+        load_settings()
 
 
 def test_what_changed_is_read_again(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""What becomes of a command whose output goes nowhere: a reader that has ended, a full disk, a closed stream."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ldt_pipeline_tests.cli.conftest import LDT, Ran, clean_environment
+
+PRINTING = ("--help", "demo --help", "alerts example")
+
+
+def run_in_shell(command: str, redirected: str, folder: Path, *, output: int | None = None) -> Ran:
+    """Run a command whose streams a shell redirects; `output` is what it gets as its stdout."""
+    settings = {"LDT_DATA_DIR": str(folder), "LDT_API_BASE_URL": "http://127.0.0.1:9/v0"}
+    done = subprocess.run(
+        ["sh", "-c", f"exec '{sys.executable}' '{LDT}' {command} {redirected}"],
+        env={**clean_environment(), **settings},
+        cwd=folder,
+        stdout=subprocess.PIPE if output is None else output,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout or "", done.stderr)
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_reader_that_has_ended(command: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ran = run_in_shell(command, "", tmp_path, output=writing)
+    finally:
+        os.close(writing)
+    assert (ran.status, ran.err) == (141, "")
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_output_that_has_no_room(command: str, tmp_path: Path) -> None:
+    ran = run_in_shell(command, "> /dev/full", tmp_path)
+    assert ran.status == 1
+    assert "Free some space" in ran.sentence
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_keep_their_numbers(closed: str, tmp_path: Path) -> None:
+    """A file that got the number of a closed stream would have in it what is printed."""
+    ran = run_in_shell("check", closed, tmp_path)
+    assert ran.status == 1, "there is no key"
+    assert "unexpected" not in ran.err
+    assert ("LDT_API_KEY is not set" in ran.out) == (">&-" not in closed.split())
+    assert ran.err.startswith("Error: ") == ("2>&-" not in closed)
