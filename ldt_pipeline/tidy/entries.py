@@ -151,7 +151,7 @@ def _answer_rows(records: Records) -> Child:
         columns={
             "position": answers.positions,
             "question_id": answers.text(*QUESTION_ID_KEYS),
-            "question": answers.text(*QUESTION_KEYS),
+            "question": answers.named(*QUESTION_KEYS),
             "answer": answers.answer(*ANSWER_KEYS),
         },
         parents=answers.parents,
