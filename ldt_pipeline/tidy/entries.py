@@ -83,7 +83,7 @@ def _entry_columns(records: Records, table: Table) -> dict[str, pl.Series]:
 
 def _wave_columns(items: Items) -> dict[str, pl.Series]:
     waves = items.nested["waves"]
-    names = waves.text("name", "title", "label")
+    names = waves.named("name", "title", "label", "wave")
     parts = {
         "wave_id": waves.text("id", "waveId"),
         "name": names,
