@@ -254,6 +254,8 @@ class Pager:
                 return about | {"next": None}
             case "empty_string":
                 return about | {"next": ""}
+            case "false":
+                return about | {"next": False}
             case "next_equals_first":
                 return about | {"next": about["first"]}
             case "last_cursor_again":

@@ -41,6 +41,7 @@ EndOfList = Literal[
     "null",
     "absent",
     "empty_string",
+    "false",
     "last_cursor_again",
     "next_equals_first",
     "always_new_cursor",
