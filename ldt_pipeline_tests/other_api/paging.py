@@ -118,7 +118,7 @@ class Pager:
         if text is not None:
             if not text.isdigit() or not 1 <= int(text) <= 500:
                 raise BadRequestError("page[size] must be a number from 1 to 500.")
-            size = int(text)
+            size = int(text) if self._readings.obeys_page_size else size
         return min(size, self._readings.max_page_size)
 
     def _ordered(

@@ -95,6 +95,8 @@ class Readings:
 
     max_page_size: int = 500
     """A smaller cap than the documented 500 is applied without a word."""
+    obeys_page_size: bool = True
+    """Whether `page[size]` does anything; else each page has 100 records, or as many as the cap."""
     timestamps: Literal["z_milliseconds", "offset", "microseconds", "seconds"] = "z_milliseconds"
     """`seconds` cuts fractions off in what is sent, not in what is compared."""
 

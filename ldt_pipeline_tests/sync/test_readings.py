@@ -22,7 +22,7 @@ LONELY_EVENT = "9000001"
 OF_LISTS = (
     *("end_of_list", "after_inclusive", "before_inclusive", "cursors", "deleted_cursor"),
     *("default_order", "ties", "total_results", "roster_totals", "timestamps"),
-    *("narrows_by_change", "narrows_by_creation", "unmade", "unchanged"),
+    *("narrows_by_change", "narrows_by_creation", "unmade", "unchanged", "obeys_page_size"),
 )
 OF_SHAPES = (
     *("waves", "tags", "booker", "prices", "tickets", "group_tickets", "null_elements"),
