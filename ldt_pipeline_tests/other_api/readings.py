@@ -64,6 +64,8 @@ class Readings:
     """Whether `…[after]` includes the instant itself."""
     before_inclusive: bool = False
     """Whether `…[before]` includes the instant itself."""
+    bounds_in_seconds: bool = False
+    """Whether both sides are cut to whole seconds before they are compared."""
     narrows_by_change: bool = True
     """Whether `updatedAt[…]` does anything, which is documented."""
     narrows_by_creation: bool = True
