@@ -31,7 +31,7 @@ class Page:
 
 class _PageInfo(msgspec.Struct, rename="camel"):
     total_results: int | float | str | None = None
-    next: str | int | float | None = None
+    next: str | int | float | bool | None = None
 
 
 class _PageEnvelope(msgspec.Struct):
@@ -260,7 +260,8 @@ def _whole_number(value: float | str | None) -> int | None:
 
 
 def _cursor(value: str | float | None) -> str | None:
-    return str(value) if value not in (None, "") else None
+    # False says that there is no next page; 0 may be a cursor.
+    return None if isinstance(value, bool) or value in (None, "") else str(value)
 
 
 def _format_error(where: str, body: bytes, error: Exception | str) -> ResponseFormatError:

@@ -314,8 +314,8 @@ def first_record(
 def end_of_changes(client: Client, request: ListRequest) -> dt.datetime:
     """Give an instant at which a list that grows can be closed, by the API's own clock.
 
-    Right after the newest change, so that whatever changed at that instant lies before it. Where that
-    change is of this second, more may come at its instant: then it is that instant itself. A change in
+    At the first whole second after the newest change, so that whatever changed at that instant lies before
+    it, also for an API that compares bounds by their seconds. Where that change is of this second, more may come at its instant: then it is that instant itself. A change in
     the future counts as now: our clock, or that of a proxy, may be hours ahead, and a window up to there
     would not be closed.
     """
@@ -325,8 +325,7 @@ def end_of_changes(client: Client, request: ListRequest) -> dt.datetime:
     soon = asked_at + dt.timedelta(seconds=1)
     if record is None or record.updated_at is None:
         return soon
-    # Windows are read a millisecond wider than they are.
-    after = shifted(record.updated_at, 2 * MILLISECOND)
+    after = shifted(record.updated_at.replace(microsecond=0), dt.timedelta(seconds=1))
     return after if after <= asked_at else min(record.updated_at, soon)
 
 

@@ -119,9 +119,12 @@ class Window:
 
 
 def _bounds(start: dt.datetime, end: dt.datetime, count: int) -> list[dt.datetime]:
-    """Give the instants between a number of pieces that are equally long, in whole milliseconds."""
+    """Give the instants between a number of pieces that are equally long, in whole seconds.
+
+    An API may cut bounds to seconds, and exclude them: what changed within that second would be lost.
+    """
     instants = [start + (end - start) * number / count for number in range(1, count)]
-    whole = [each.replace(microsecond=each.microsecond // 1000 * 1000) for each in instants]
+    whole = [each.replace(microsecond=0) for each in instants]
     return [each for each in dict.fromkeys(whole) if start < each < end]
 
 

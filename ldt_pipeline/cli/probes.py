@@ -19,7 +19,7 @@ from ldt_pipeline.api.errors import (
     ConnectionFailedError,
     NotFoundError,
 )
-from ldt_pipeline.api.paging import ListRequest, first_record
+from ldt_pipeline.api.paging import ListRequest, first_page
 from ldt_pipeline.cli.lines import Line
 from ldt_pipeline.cli.text import counted
 from ldt_pipeline.settings import Settings
@@ -110,12 +110,15 @@ def _ask_list(
     request = ListRequest(
         operation=operation, record_id=record_id, parameters={"sort[updatedAt]": "-1"}
     )
-    record, total, _ = first_record(client, request)
+    page = first_page(client, request, size=1)
+    record = page.records[0] if page.records else None
     if record is not None and operation is not catalogue.LIST_PARTNERS:
         known.note(record.body)
     changed_at = record.updated_at if record else None
     ending = f", last changed {changed_at:%Y-%m-%d %H:%M} UTC" if changed_at else ""
-    count = "no total is given" if total is None else counted(total, "record")
+    count = "no total is given" if page.total is None else counted(page.total, "record")
+    if len(page.records) > 1:
+        ending += f"; page[size]=1 gave {counted(len(page.records), 'record')}"
     return lambda: f"{count}{ending}"
 
 

@@ -47,6 +47,7 @@ _MONEY_STEP: Final = Decimal("0.0001")
 _MONEY_LIMIT: Final = Decimal(10) ** 14
 
 _NAMING_KEYS: Final = ("label", "name", "title", "text", "value", "answer", "values")
+_NAME_KEYS: Final = ("label", "question", "name", "title", "text", "key")
 _DEEPEST_ANSWER: Final = 8
 
 
@@ -62,6 +63,11 @@ def read_answers(column: JsonColumn, lost: Lost) -> pl.Series:
     """
     read = _with_others(_without_empty(column.texts), column, _as_answer, lost)
     return _without_empty(read.str.strip_chars())
+
+
+def read_names(column: JsonColumn, lost: Lost) -> pl.Series:
+    """Read what names something as text: of an object, such as a question, what that is called."""
+    return _with_others(_without_empty(column.texts), column, _as_name, lost)
 
 
 def read_wholes(column: JsonColumn, lost: Lost) -> pl.Series:
@@ -287,6 +293,14 @@ def _as_decimal(text: str | None) -> Decimal | None:
     exact = Decimal(text.strip())
     # Also keeps `quantize` from refusing: it works with 28 digits.
     return exact if exact.adjusted() < _MONEY_LIMIT.adjusted() else None
+
+
+def _as_name(value: Any) -> Any:
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        named = (members[key] for key in _NAME_KEYS if members.get(key) is not None)
+        return as_text(next(named, members))
+    return as_text(value)
 
 
 def _as_answer(value: Any, depth: int = 0) -> Any:

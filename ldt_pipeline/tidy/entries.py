@@ -83,7 +83,7 @@ def _entry_columns(records: Records, table: Table) -> dict[str, pl.Series]:
 
 def _wave_columns(items: Items) -> dict[str, pl.Series]:
     waves = items.nested["waves"]
-    names = waves.text("name", "title", "label")
+    names = waves.named("name", "title", "label", "wave")
     parts = {
         "wave_id": waves.text("id", "waveId"),
         "name": names,
@@ -151,7 +151,7 @@ def _answer_rows(records: Records) -> Child:
         columns={
             "position": answers.positions,
             "question_id": answers.text(*QUESTION_ID_KEYS),
-            "question": answers.text(*QUESTION_KEYS),
+            "question": answers.named(*QUESTION_KEYS),
             "answer": answers.answer(*ANSWER_KEYS),
         },
         parents=answers.parents,

@@ -128,6 +128,7 @@ def _ticket_columns(records: Records) -> dict[str, pl.Series]:
     price = items.nested["price"]
     columns = simple_columns(items, TICKETS)
     columns |= {
+        "race_id": first_of(items.text("raceId"), items.nested["race"].text("id")),
         "title": items.text("title", "name", "ticketTitle", "label"),
         "status": items.text("status", "state"),
         "price_amount": first_of(price.amount("amount", "value"), items.amount("amount")),

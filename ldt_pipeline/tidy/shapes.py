@@ -91,7 +91,7 @@ WAVE_START_KEYS: Final = ("startsAt", "startTime", "startDate", "startDateTime",
 WAVE: Final = Shape(
     path="waves[]",
     usual=("id", "name"),
-    rare=("waveId", "title", "label", *WAVE_START_KEYS),
+    rare=("waveId", "title", "label", "wave", *WAVE_START_KEYS),
     ignored=("endTime", "endDate", "end", "capacity"),
     bare="name",
 )
@@ -235,11 +235,12 @@ TICKET: Final = Shape(
         *("price", "currency", "maxCapacity", "usedCapacity", "saleStartDate", "saleEndDate"),
     ),
     rare=(
+        "race",
         *("ticketId", "name", "label", "ticketTitle", "state", "currencyCode", "amount"),
         *("capacity", "totalCapacity", "quantity", "sold", "soldCount", "used", "quantitySold"),
         *SALE_START_KEYS[1:],
         *SALE_END_KEYS[1:],
     ),
     ignored=("createdAt", "updatedAt", "eventName", "raceName", "type"),
-    nested=(PRICE,),
+    nested=(PRICE, Shape(path="race", usual=("id",), ignored=("name",), bare="id")),
 )

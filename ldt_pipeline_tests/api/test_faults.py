@@ -287,16 +287,6 @@ def test_a_list_that_says_that_it_goes_on_is_not_whole(envelope: object) -> None
         client.get_list(LIST_EVENT_TICKETS, record_id="1")
 
 
-def test_more_records_than_asked_for() -> None:
-    page = answer({"data": [{"id": str(number)} for number in range(3)]})
-    with (
-        Scripted(page) as server,
-        client_of(server, retries=0) as client,
-        pytest.raises(ResponseFormatError, match=r"page\[size\]"),
-    ):
-        client.get_page(LIST_PARTICIPANTS, parameters={"page[size]": "2"})
-
-
 def test_every_error_survives_a_process() -> None:
     kinds = [each for each in vars(errors).values() if isinstance(each, type)]
     assert len(kinds) > 8

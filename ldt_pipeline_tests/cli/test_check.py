@@ -11,6 +11,7 @@ import pytest
 
 from ldt_pipeline.sandbox import Sandbox, openapi_document
 from ldt_pipeline_tests.cli.conftest import Ran, Run
+from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
 
 
 def lines(ran: Ran, mark: str) -> list[str]:
@@ -131,3 +132,11 @@ def test_a_data_folder_that_is_a_file(ldt: Run, tmp_path: Path, command: str, be
     ran = ldt(command, LDT_DATA_DIR=str(path / below))
     assert ran.status == 1
     assert f"LDT_DATA_DIR: {path} is a file; name a folder" in ran.sentence
+
+
+def test_an_api_that_sets_the_size_of_its_pages_itself(ldt: Run) -> None:
+    dataset = make_dataset(5, participants=7, applications=0, partners=1)
+    with OtherApi(dataset, Readings(obeys_page_size=False)) as api:
+        ran = ldt("check", LDT_API_BASE_URL=api.base_url, LDT_API_KEY=api.api_key)
+    held = len(dataset.live("participants"))
+    assert any(f"page[size]=1 gave {held} records" in line for line in lines(ran, "✓"))

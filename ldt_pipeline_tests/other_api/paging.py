@@ -118,7 +118,7 @@ class Pager:
         if text is not None:
             if not text.isdigit() or not 1 <= int(text) <= 500:
                 raise BadRequestError("page[size] must be a number from 1 to 500.")
-            size = int(text)
+            size = int(text) if self._readings.obeys_page_size else size
         return min(size, self._readings.max_page_size)
 
     def _ordered(
@@ -167,9 +167,9 @@ class Pager:
         ]
         for field in fields:
             if (text := given.get(f"{field}[after]")) is not None:
-                tests.append(_later(field, _instant(text), self._readings.after_inclusive))
+                tests.append(self._later(field, _instant(text)))
             if (text := given.get(f"{field}[before]")) is not None:
-                tests.append(_earlier(field, _instant(text), self._readings.before_inclusive))
+                tests.append(self._earlier(field, _instant(text)))
         for field, is_hidden in (
             ("createdAt", self._readings.unmade == "nowhere"),
             ("updatedAt", self._readings.unchanged != "first"),
@@ -177,6 +177,21 @@ class Pager:
             if is_hidden and any(key.startswith(field) for key in given):
                 tests.append(_has(field))
         return lambda record: all(test(record) for test in tests)
+
+    def _later(self, field: str, bound: datetime) -> Callable[[Record], bool]:
+        bound = self._compared(bound)
+        if self._readings.after_inclusive:
+            return lambda record: self._compared(record.get(field) or _EPOCH) >= bound
+        return lambda record: self._compared(record.get(field) or _EPOCH) > bound
+
+    def _earlier(self, field: str, bound: datetime) -> Callable[[Record], bool]:
+        bound = self._compared(bound)
+        if self._readings.before_inclusive:
+            return lambda record: self._compared(record.get(field) or _EPOCH) <= bound
+        return lambda record: self._compared(record.get(field) or _EPOCH) < bound
+
+    def _compared(self, instant: datetime) -> datetime:
+        return instant.replace(microsecond=0) if self._readings.bounds_in_seconds else instant
 
     def _place(self, record: Record, collection: str, order: _Order) -> Place:
         record_id = str(record["id"])
@@ -254,6 +269,8 @@ class Pager:
                 return about | {"next": None}
             case "empty_string":
                 return about | {"next": ""}
+            case "false":
+                return about | {"next": False}
             case "next_equals_first":
                 return about | {"next": about["first"]}
             case "last_cursor_again":
@@ -309,18 +326,6 @@ def _instant(text: str) -> datetime:
     except ValueError as error:
         raise BadRequestError("A bound must be an ISO 8601 date and time.") from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _later(field: str, bound: datetime, inclusive: bool) -> Callable[[Record], bool]:
-    if inclusive:
-        return lambda record: (record.get(field) or _EPOCH) >= bound
-    return lambda record: (record.get(field) or _EPOCH) > bound
-
-
-def _earlier(field: str, bound: datetime, inclusive: bool) -> Callable[[Record], bool]:
-    if inclusive:
-        return lambda record: (record.get(field) or _EPOCH) <= bound
-    return lambda record: (record.get(field) or _EPOCH) < bound
 
 
 def _has(field: str) -> Callable[[Record], bool]:

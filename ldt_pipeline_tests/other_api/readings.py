@@ -41,6 +41,7 @@ EndOfList = Literal[
     "null",
     "absent",
     "empty_string",
+    "false",
     "last_cursor_again",
     "next_equals_first",
     "always_new_cursor",
@@ -63,6 +64,8 @@ class Readings:
     """Whether `…[after]` includes the instant itself."""
     before_inclusive: bool = False
     """Whether `…[before]` includes the instant itself."""
+    bounds_in_seconds: bool = False
+    """Whether both sides are cut to whole seconds before they are compared."""
     narrows_by_change: bool = True
     """Whether `updatedAt[…]` does anything, which is documented."""
     narrows_by_creation: bool = True
@@ -94,6 +97,8 @@ class Readings:
 
     max_page_size: int = 500
     """A smaller cap than the documented 500 is applied without a word."""
+    obeys_page_size: bool = True
+    """Whether `page[size]` does anything; else each page has 100 records, or as many as the cap."""
     timestamps: Literal["z_milliseconds", "offset", "microseconds", "seconds"] = "z_milliseconds"
     """`seconds` cuts fractions off in what is sent, not in what is compared."""
 

@@ -227,5 +227,5 @@ def test_the_truth_counts_what_is_served() -> None:
 def test_a_misspelt_reading_is_an_error() -> None:
     with pytest.raises(ValueError, match="end_of_list"):
         Readings(end_of_list="nul")  # type: ignore[arg-type]
-    assert len(get_args(EndOfList)) == 7
+    assert len(get_args(EndOfList)) == 8
     assert set(get_type_hints(Readings)) == {field.name for field in fields(Readings)}

@@ -4,7 +4,7 @@ requests where nothing changed."""
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -22,7 +22,8 @@ LONELY_EVENT = "9000001"
 OF_LISTS = (
     *("end_of_list", "after_inclusive", "before_inclusive", "cursors", "deleted_cursor"),
     *("default_order", "ties", "total_results", "roster_totals", "timestamps"),
-    *("narrows_by_change", "narrows_by_creation", "unmade", "unchanged"),
+    *("narrows_by_change", "narrows_by_creation", "unmade", "unchanged", "obeys_page_size"),
+    "bounds_in_seconds",
 )
 OF_SHAPES = (
     *("waves", "tags", "booker", "prices", "tickets", "group_tickets", "null_elements"),
@@ -230,6 +231,18 @@ def test_windows_that_narrow_nothing_are_not_cut_for_ever(
         account = Account.of(tmp_path, api)
         assert account.sync(publish=False).requests < 150
         assert_equals_truth(account, dataset, is_published=False)
+
+
+def test_the_newest_change_where_bounds_are_compared_by_seconds(tmp_path: Path) -> None:
+    """A list without rosters that is longer than a page: only its windows give the newest record."""
+    dataset = make_dataset(5, participants=5, applications=5, partners=20, groups=2)
+    readings = Readings(max_page_size=10, bounds_in_seconds=True)
+    with OtherApi(dataset, readings) as api:
+        newest = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
+        api.touch("partners", dataset.live("partners")[3]["id"], at=newest, name="Renamed")
+        account = Account.of(tmp_path, api)
+        account.sync()
+        assert_equals_truth(account, dataset)
 
 
 def test_rosters_that_take_no_windows(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ldt_pipeline_tests.tidy.records import child, drift, only, raw
     [
         (["Red", "Blue"], "Red, Blue", ["Red", "Blue"]),
         ([{"title": "Red"}, {"label": "Blue"}], "Red, Blue", ["Red", "Blue"]),
+        ([{"wave": {"id": 1, "name": "Red"}}, {"wave": "Blue"}], "Red, Blue", ["Red", "Blue"]),
         ([3], "3", ["3"]),
         ([1.5], "1.5", ["1.5"]),
         ({"name": "Red"}, "Red", ["Red"]),
@@ -78,6 +79,10 @@ def test_a_wave_may_name_its_start_in_many_ways(key: str) -> None:
         ({"Q1": "A", "Q2": ["B", "C"]}, [(0, None, "Q1", "A"), (1, None, "Q2", "B; C")]),
         ({"q7": {"label": "Q", "value": "A"}}, [(0, "q7", "Q", "A")]),
         ({"q7": {"other": 1}}, [(0, None, "q7", '{"other":1}')]),
+        ([{"question": {"label": "Q"}, "answer": "A"}], [(0, None, "Q", "A")]),
+        ([{"question": {"id": 7, "text": "Q"}, "answer": {"value": "A"}}], [(0, None, "Q", "A")]),
+        ({"q7": {"question": {"title": "Q"}, "value": "A"}}, [(0, "q7", "Q", "A")]),
+        ([{"question": {"id": 7}, "answer": "A"}], [(0, None, None, "A")]),
         ({}, []),
         ([], []),
         (None, []),

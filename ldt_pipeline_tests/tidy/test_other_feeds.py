@@ -212,3 +212,8 @@ def test_a_tickets_price_may_be_a_number_beside_its_currency() -> None:
     row = only(tidy_tickets(raw(b'{"id": 1, "price": 45.10, "currency": "GBP"}')))
     assert row["price_amount"] == Decimal("45.10")
     assert row["price_currency"] == "GBP"
+
+
+@pytest.mark.parametrize("race", ['"race": {"id": 9, "name": "10k"}', '"race": "9"'])
+def test_a_ticket_may_name_its_race_in_an_object(race: str) -> None:
+    assert only(tidy_tickets(raw(f'{{"id": 1, {race}}}'.encode())))["race_id"] == "9"
