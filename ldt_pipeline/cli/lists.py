@@ -34,10 +34,16 @@ def format_for(asked: str | None, out: Path | None) -> str:
     """Give the format that was asked for, or that the file's name ends in.
 
     Raises:
-        click.UsageError: It is one that a terminal can't show, and there is no file.
+        click.UsageError: It is one that a terminal can't show, and there is no file, or the file's
+            name ends in one that isn't written: a table cut to a terminal's width is not meant.
     """
     if asked is None:
         ending = out.suffix.lower().removeprefix(".") if out is not None else ""
+        if out is not None and ending not in {*_ENDINGS, "txt", ""}:
+            raise click.UsageError(
+                f"--out {out.name}: a list is written as .csv, .xlsx or .json, or as .txt, which is "
+                "the terminal's table. Name the file so, or say what it holds with --format."
+            )
         return ending if ending in _ENDINGS else "table"
     if asked == "xlsx" and out is None:
         raise click.UsageError("--format xlsx goes with --out: Excel opens a file.")

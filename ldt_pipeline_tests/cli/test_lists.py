@@ -153,6 +153,10 @@ def test_the_name_of_a_file_says_its_format(synced: Run, race_id: str, tmp_path:
         assert synced(*command, "--out", str(table_file)).status == 0
         assert "more columns in --format csv" in table_file.read_text()
         assert synced(*command, "--format", "table", "--out", str(table_file)).status == 0
+        other = tmp_path / "list.parquet"
+        ran = synced(*command, "--out", str(other))
+        assert (ran.status, other.exists()) == (2, False)
+        assert "list.parquet: a list is written as .csv, .xlsx or .json" in ran.err
 
 
 def test_what_is_no_text_is_wrong_usage(synced: Run) -> None:
