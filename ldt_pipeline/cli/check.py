@@ -74,9 +74,11 @@ def _lines(settings: Settings, document: str | None) -> Iterator[Line]:
 
 
 def _settings_lines(settings: Settings) -> Iterator[Line]:
+    from ldt_pipeline.cli.misspelt import misspelt_lines  # noqa: PLC0415
     from ldt_pipeline.cli.modes import mode_lines  # noqa: PLC0415
 
     yield Line("✓", "settings", f"the API is {settings.api_base_url}")
+    yield from misspelt_lines()
     yield Line("✓", "data folder", str(settings.data_dir))
     yield from mode_lines(settings)
     yield from _file_lines(settings)

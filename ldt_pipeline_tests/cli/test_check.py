@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from ldt_pipeline.sandbox import Sandbox, openapi_document
-from ldt_pipeline_tests.cli.conftest import Ran, Run
+from ldt_pipeline_tests.cli.conftest import Ran, Run, run_ldt
 from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
 
 
@@ -132,6 +132,25 @@ def test_a_data_folder_that_is_a_file(ldt: Run, tmp_path: Path, command: str, be
     ran = ldt(command, LDT_DATA_DIR=str(path / below))
     assert ran.status == 1
     assert f"LDT_DATA_DIR: {path} is a file; name a folder" in ran.sentence
+
+
+def test_settings_that_are_misspelt_are_told(settings: dict[str, str], tmp_path: Path) -> None:
+    """LDT_RETENTION_DAY would keep everybody for ever, and nobody would know."""
+    (tmp_path / ".env").write_text(
+        "LDT_RETENTION_DAY=30\nexport LDT_EVENT_IDS='1'\nLDT_EXPORT_PRESETS: csv\n"
+        'OTHER_TOOL=1\nLDT_ALERTS_WEBHOOK_URL=https://example.org\nLDT_MAX_CONCURRENCY="4\n'
+    )
+    ran = run_ldt("check", folder=tmp_path, settings=settings, LDT_DATADIR="x")
+    assert [line.split()[2:] for line in lines(ran, "!") if "no setting" in line] == [
+        f"{name} is no setting, and does nothing: is {meant} meant?".split()
+        for name, meant in (
+            ("LDT_DATADIR", "LDT_DATA_DIR"),
+            ("LDT_RETENTION_DAY", "LDT_RETENTION_DAYS"),
+        )
+    ]
+    left_out = [line for line in lines(ran, "✗") if ".env" in line]
+    assert [line.split("line ")[1].split()[0] for line in left_out] == ["3", "6"]
+    assert ran.status == 1
 
 
 def test_an_api_that_sets_the_size_of_its_pages_itself(ldt: Run) -> None:
