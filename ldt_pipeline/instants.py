@@ -64,6 +64,11 @@ def shifted(moment: dt.datetime, by: dt.timedelta) -> dt.datetime:
         return moment
 
 
+def whole_second(moment: dt.datetime) -> dt.datetime:
+    """Give the second in which an instant lies, by its beginning."""
+    return moment.replace(microsecond=0)
+
+
 def month_of(moment: dt.datetime) -> str:
     """Give the month of an instant as `YYYY-MM`."""
     return _month(moment.year, moment.month)

@@ -92,6 +92,7 @@ class Client:
         self.max_in_flight = max_in_flight
         self.requests_sent = 0
         self._count_lock = threading.Lock()
+        self._has_warned_of_size = False
         self._in_flight = threading.BoundedSemaphore(max_in_flight)
         self._timeouts = (_CONNECT_SECONDS, read_seconds)
         self._waits_most = waits_most
@@ -126,15 +127,26 @@ class Client:
     ) -> Page:
         """Get one page of a list.
 
-        It may hold more records than `page[size]` asks for: cursors and totals prove a list whole
-        whatever its pages hold.
+        One with more records than `page[size]` asks for (the reference's own example mangles it) is
+        warned of once: cursors and totals prove a list whole whatever its pages hold.
 
         Raises:
             ApiError: See the subclasses.
         """
         if operation.answer is not Answer.PAGES:
             raise ValueError(f"{operation.name} does not answer in pages.")
-        return self._get(operation, record_id, parameters, parse_page)
+        page: Page = self._get(operation, record_id, parameters, parse_page)
+        size = int(parameters.get("page[size]", 0))
+        if size and len(page.records) > size and not self._has_warned_of_size:
+            self._has_warned_of_size = True
+            _logger.warning(
+                "GET %s gave %d records where page[size]=%d asked for fewer: the API does not obey "
+                "page[size]. Lists are read to their ends all the same.",
+                self.describe(operation, record_id),
+                len(page.records),
+                size,
+            )
+        return page
 
     def get_list(self, operation: Operation, *, record_id: str) -> list[bytes]:
         """Get a list that is not paged, each record as its bytes.

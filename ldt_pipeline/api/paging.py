@@ -25,7 +25,7 @@ from ldt_pipeline.api.answers import record_key
 from ldt_pipeline.api.catalogue import PAGE_SIZE_MAX, Operation
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import IncompleteWalkError, InvalidRequestError, NotFoundError
-from ldt_pipeline.instants import EPOCH, MILLISECOND, format_instant, now, shifted
+from ldt_pipeline.instants import EPOCH, MILLISECOND, format_instant, now, shifted, whole_second
 from ldt_pipeline.record_hash import record_hash
 
 ATTEMPTS = 6
@@ -311,22 +311,27 @@ def first_record(
     return page.records[0] if page.records else None, page.total, page.asked_at
 
 
-def end_of_changes(client: Client, request: ListRequest) -> dt.datetime:
+def end_of_changes(
+    client: Client, request: ListRequest, *, after: dt.datetime | None = None
+) -> dt.datetime:
     """Give an instant at which a list that grows can be closed, by the API's own clock.
 
-    At the first whole second after the newest change, so that whatever changed at that instant lies before
-    it, also for an API that compares bounds by their seconds. Where that change is of this second, more may come at its instant: then it is that instant itself. A change in
-    the future counts as now: our clock, or that of a proxy, may be hours ahead, and a window up to there
-    would not be closed.
+    The first whole second after the newest change: an API may compare bounds by their seconds. Where that
+    second isn't over, more may come in it: then it is where it began, or, where the list begins there
+    (`after`), the newest change itself. A change in the future counts as now: our clock, or that of a
+    proxy, may be hours ahead, and a window up to there would not be closed.
     """
     newest_first = replace(request, parameters={**request.parameters, "sort[updatedAt]": "-1"})
     record, _, asked_at = first_record(client, newest_first)
-    # The header that tells the server's time has whole seconds.
-    soon = asked_at + dt.timedelta(seconds=1)
+    # The header that tells the server's time has whole seconds; our clock, in its place, hasn't.
+    soon = whole_second(asked_at) + dt.timedelta(seconds=1)
     if record is None or record.updated_at is None:
         return soon
-    after = shifted(record.updated_at.replace(microsecond=0), dt.timedelta(seconds=1))
-    return after if after <= asked_at else min(record.updated_at, soon)
+    began = whole_second(record.updated_at)
+    ended = shifted(began, dt.timedelta(seconds=1))
+    if ended <= asked_at:
+        return ended
+    return min(began if after is None or after < began else record.updated_at, soon)
 
 
 def _totals_pass_over_windows(client: Client, request: ListRequest) -> bool:

@@ -26,7 +26,7 @@ from ldt_pipeline.api.paging import (
     end_of_changes,
     walk,
 )
-from ldt_pipeline.instants import MILLISECOND, format_instant, shifted
+from ldt_pipeline.instants import MILLISECOND, format_instant, shifted, whole_second
 
 _FRACTIONS = dt.timedelta(seconds=2)
 _NARROWEST = dt.timedelta(seconds=1)
@@ -104,10 +104,16 @@ class Window:
         ]
 
     def halves_by_records(self, instants: Sequence[dt.datetime]) -> tuple[Window, Window] | None:
-        """Split the window where half of the records lie; None where they share one instant."""
+        """Split the window where half of the records lie; None where they share one instant.
+
+        At a whole second, where there is one between them (see `_bounds`).
+        """
         in_order = sorted(instants)
         later = [each for each in in_order[len(in_order) // 2 :] if each > in_order[0]]
-        return self.split(later[0]) if later else None
+        if not later:
+            return None
+        began = whole_second(later[0])
+        return self.split(began if began > in_order[0] else later[0])
 
     def split(self, middle: dt.datetime) -> tuple[Window, Window] | None:
         """Split the window at an instant; None where it does not lie inside."""
@@ -124,7 +130,7 @@ def _bounds(start: dt.datetime, end: dt.datetime, count: int) -> list[dt.datetim
     An API may cut bounds to seconds, and exclude them: what changed within that second would be lost.
     """
     instants = [start + (end - start) * number / count for number in range(1, count)]
-    whole = [each.replace(microsecond=0) for each in instants]
+    whole = map(whole_second, instants)
     return [each for each in dict.fromkeys(whole) if start < each < end]
 
 
@@ -165,7 +171,7 @@ def walk_window(
             instants.extend(each.updated_at for each in records if each.updated_at)
             yield records
     except LongOpenListError:
-        parts = window.split(end_of_changes(client, narrowed))
+        parts = window.split(end_of_changes(client, narrowed, after=window.after))
     except IncompleteWalkError:
         can_settle = window.before is not None or closings_left > 0
         parts = window.halves_by_records(instants) if can_settle else None

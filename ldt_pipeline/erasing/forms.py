@@ -69,6 +69,9 @@ NESTED_KEYS: Mapping[str, tuple[str, ...]] = {
 _BARE = frozenset({"waves", "distances"})
 """Lists that may hold names alone, in the place of objects."""
 
+_INNER: Mapping[str, str] = {"waves": "wave"}
+"""The key under which such an object may hold the thing itself, as an object or its name."""
+
 _REDACTED_KEY = b'"gdprRedacted"'
 _MAY_BE_REDACTED = re.compile(rb'"gdprRedacted"\s*:\s*[^\sfn]')
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
@@ -208,14 +211,19 @@ def _nested(record: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, list):
             items = [_item(each, name, keys) for each in cast("list[Any]", value)]
             found[name] = [each for each in items if each is not None]
-        elif isinstance(value, dict):
-            found[name] = _scalars(cast("dict[str, Any]", value), keys)
+        elif value is not None and (item := _item(value, name, keys)) is not None:
+            found[name] = item
     return found
 
 
 def _item(value: Any, name: str, keys: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
-        return _scalars(cast("dict[str, Any]", value), keys)
+        members = cast("dict[str, Any]", value)
+        inner = members.get(_INNER.get(name, ""))
+        form = _scalars(members, keys)
+        if inner is not None and (item := _item(inner, name, keys)) is not None:
+            form[_INNER[name]] = item
+        return form
     return value if name in _BARE and isinstance(value, str) else None
 
 

@@ -18,8 +18,8 @@ import duckdb
 
 from ldt_pipeline.tables import TABLES, Layer, Table, duckdb_type
 
-FORMAT = 2
-"""Raised when rows mean something else although no column changed."""
+FORMAT = 3
+"""Raised when records give other rows than before although no column changed: they are read again."""
 
 LINEAGE_COLUMNS = {
     "_extract_id": "VARCHAR",

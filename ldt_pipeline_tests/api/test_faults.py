@@ -287,6 +287,19 @@ def test_a_list_that_says_that_it_goes_on_is_not_whole(envelope: object) -> None
         client.get_list(LIST_EVENT_TICKETS, record_id="1")
 
 
+def test_more_records_than_asked_for_are_read_and_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    page = answer({"data": [{"id": str(number)} for number in range(3)]})
+    with Scripted(page) as server, client_of(server, retries=0) as client:
+        for _ in range(2):
+            found = client.get_page(LIST_PARTICIPANTS, parameters={"page[size]": "2"})
+            assert len(found.records) == 3
+        client.get_page(LIST_PARTICIPANTS, parameters={"page[size]": "3"})
+    (warning,) = caplog.messages
+    assert "gave 3 records where page[size]=2 asked for fewer" in warning
+
+
 def test_every_error_survives_a_process() -> None:
     kinds = [each for each in vars(errors).values() if isinstance(each, type)]
     assert len(kinds) > 8

@@ -44,6 +44,23 @@ def test_nothing_personal_stays(flag: bytes, other: bytes) -> None:
     assert forms.redacted(form) == form
 
 
+@pytest.mark.parametrize(
+    ("waves", "kept"),
+    [
+        (b'"B"', "B"),
+        (b'["B"]', ["B"]),
+        (b'{"name": "B", "note": "SECRET"}', {"name": "B"}),
+        (b'[{"wave": {"name": "B", "note": "SECRET"}}]', [{"wave": {"name": "B"}}]),
+        (b'[{"wave": "B", "note": "SECRET"}]', [{"wave": "B"}]),
+        (b'[{"wave": ["SECRET"]}, null, 3]', [{}]),
+    ],
+)
+def test_who_is_yet_to_start_keeps_the_wave(waves: bytes, kept: object) -> None:
+    form = forms.redacted(b'{"id": "a1", "gdprRedacted": true, "waves": %s}' % waves)
+    assert json.loads(form) == {"id": "a1", "gdprRedacted": True, "waves": kept}
+    assert forms.redacted(form) == form
+
+
 @pytest.mark.parametrize("flag", NOT_REDACTED)
 @pytest.mark.parametrize("other", [b"{}", *UNREADABLE])
 def test_nobody_else_is_redacted(flag: bytes, other: bytes) -> None:

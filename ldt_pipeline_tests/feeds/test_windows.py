@@ -7,14 +7,23 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import ServerError
-from ldt_pipeline.api.paging import ListRequest, LongListError, Proof, record_of, walk
+from ldt_pipeline.api.paging import (
+    ListRequest,
+    LongListError,
+    Proof,
+    end_of_changes,
+    record_of,
+    walk,
+)
 from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds import changes, months
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
@@ -25,6 +34,7 @@ from ldt_pipeline.feeds.positions import known_since, position
 from ldt_pipeline.instants import month_of
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import ExtractWriter
+from ldt_pipeline_tests.api.scripted import Scripted, answer
 from ldt_pipeline_tests.feeds.movement import (
     assert_holds,
     client_of,
@@ -310,6 +320,44 @@ def test_where_a_disk_is_full_nothing_stays_open(
     assert len(store.manifests()) == 1
     assert not [each for each in tmp_path.rglob("*") if each.name.startswith(".tmp-")]
     assert open_files() <= before
+
+
+@pytest.mark.parametrize(
+    ("newest", "after", "end"),
+    [
+        # Over: the first whole second that is.
+        ("11:59:57.250", None, "11:59:58"),
+        ("11:59:58.000", None, "11:59:59"),
+        # Not over: where it began, and where the list begins there, the change itself.
+        ("12:00:00.250", None, "12:00:00"),
+        ("12:00:00.250", "11:00:00", "12:00:00"),
+        ("12:00:00.250", "12:00:00", "12:00:00.250"),
+        # In the future: now.
+        ("23:00:00.250", None, "12:00:01"),
+    ],
+)
+def test_where_a_list_that_grows_is_closed(newest: str, after: str | None, end: str) -> None:
+    def at(time: str) -> datetime:
+        return datetime.fromisoformat(f"2027-03-01T{time}Z")
+
+    changed = {"id": "a", "updatedAt": f"2027-03-01T{newest}Z"}
+    page = answer({"data": [changed]}, Date=format_datetime(at("12:00:00"), usegmt=True))
+    request = ListRequest(operation=PARTICIPANTS.operation)
+    with Scripted(page) as server, Client(base_url=server.base_url, api_key="k") as client:
+        assert end_of_changes(client, request, after=at(after) if after else None) == at(end)
+
+
+def test_halves_meet_at_a_whole_second_where_there_is_one() -> None:
+    def at(*seconds: float) -> list[datetime]:
+        return [datetime(2027, 3, 1, tzinfo=UTC) + timedelta(seconds=each) for each in seconds]
+
+    def middle(*seconds: float) -> datetime | None:
+        halves = Window().halves_by_records(at(*seconds))
+        return halves and halves[1].after
+
+    assert [middle(0.5, 1, 7.25, 9)] == at(7)
+    assert [middle(7, 7.25, 7.5, 9)] == at(7.5)
+    assert middle(7.25, 7.25) is None
 
 
 def test_windows_before_the_oldest_change_are_not_cut() -> None:
