@@ -15,6 +15,7 @@ import dagster as dg
 
 from ldt_pipeline.dead_runs import our_tags
 from ldt_pipeline.settings import load_settings
+from ldt_pipeline.warehouse.checks import NOTHING_PUBLISHED
 
 Say = Callable[[str], None]
 
@@ -26,6 +27,8 @@ _DAGSTERS_OWN = (
 
 _INTERRUPTED = ("DagsterExecutionInterruptedError", "RuntimeError: Query interrupted")
 """What Ctrl-C becomes in a step: Dagster's own error, or DuckDB's where it was at work on a query."""
+
+_CHECK_FAILED = "DagsterAssetCheckFailedError"
 
 
 class RunFailedError(Exception):
@@ -143,9 +146,21 @@ def _failure(result: dg.ExecuteInProcessResult) -> BaseException:
         while error is not None and error.cause is not None:
             error = error.cause
         if error is not None:
+            # Of checks Dagster gives the names alone.
+            text = _failed_checks(result) if error.cls_name == _CHECK_FAILED else ""
             failure = RunFailedError(
-                error.message.strip().split(": ", 1)[-1].strip(), kind=error.cls_name or ""
+                text or error.message.strip().split(": ", 1)[-1].strip(), kind=error.cls_name or ""
             )
             failure.add_note(stack)
             return failure
     return RunFailedError(f"The run {result.run_id} failed; Dagster's page of it says why.")
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult) -> str:
+    """Say what the checks found that ended a run."""
+    found = [
+        f"{each.asset_key.to_user_string()}: {each.description}"
+        for each in result.get_asset_check_evaluations()
+        if each.blocking and not each.passed and each.severity is dg.AssetCheckSeverity.ERROR
+    ]
+    return f"{NOTHING_PUBLISHED} {'; '.join(found)}." if found else ""

@@ -70,6 +70,10 @@ class Outcome:
         return f"{self.check.offences}: {self.offences}"
 
 
+NOTHING_PUBLISHED = "Nothing was published, the last published file stays."
+"""How every sentence begins that says why."""
+
+
 class ChecksFailedError(Exception):
     """The warehouse may not be published."""
 
@@ -125,7 +129,7 @@ def require_structure(connection: duckdb.DuckDBPyConnection) -> None:
             "first, as `ldt sync` does"
         )
     if reasons:
-        text = f"Nothing was published, the last published file stays. {'; '.join(reasons)}."
+        text = f"{NOTHING_PUBLISHED} {'; '.join(reasons)}."
         is_waited_for = not outdated and all(each.check.is_waited_for for each in failed)
         is_early = is_waited_for and _are_new(connection)
         raise NewEventsError(text) if is_early else ChecksFailedError(text)
@@ -160,7 +164,7 @@ def require_nothing_to_read_again(store: RawStore) -> None:
     if damaged:
         of = ", ".join(sorted({f"{each.feed} ({each.folder})" for each in damaged}))
         raise ChecksFailedError(
-            f"Nothing was published, the last published file stays. {len(damaged)} extracts were "
+            f"{NOTHING_PUBLISHED} {len(damaged)} extracts were "
             f"damaged and have to be read again: {of}. `ldt sync` does that."
         )
 
