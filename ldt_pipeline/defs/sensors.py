@@ -211,9 +211,7 @@ def _requests(
                 run_config=changes_config(plan.feed.name),
                 tags=range_tags(first, last),
             )
-    if not state.pending_extracts:
-        # What waits to be loaded is not missing.
-        yield from reconcile_requests(instance, plans, state.held)
+    yield from reconcile_requests(instance, plans, state)
     # What a killed run left: extracts that no automation will hear of again.
     is_left = state.pending_extracts or (
         not state.is_published and not any(plan.is_short_or_long for plan in plans)
