@@ -11,10 +11,11 @@ import pytest
 
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.definitions import defs
+from ldt_pipeline.defs import unfinished
 from ldt_pipeline.defs.jobs import LOAD, PUBLISH, reconcile_config
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
-from ldt_pipeline.defs.unfinished import rests
+from ldt_pipeline.defs.unfinished import has_ended, rests
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
@@ -259,6 +260,18 @@ def test_a_list_that_fails_again_and_again_is_read_less_and_less(synced, account
     assert tick(poll_sensor, synced).run_requests
     synced.create_run_for_job(defs.resolve_job_def("fetch_participants"), status=FAILURE)
     assert "has just failed" in tick(poll_sensor, synced).skip_message
+
+
+def test_what_failed_while_the_clock_was_ahead_keeps_nothing_back(instance, monkeypatch) -> None:
+    """A machine that starts with a wrong clock fails, as certificates have expired; then it is set right."""
+    instance.create_run_for_job(defs.resolve_job_def("fetch_partners"), status=FAILURE)
+    set_right = now() - timedelta(days=400)
+    assert rests(instance, "fetch_partners", now())
+    assert not rests(instance, "fetch_partners", set_right)
+    since = set_right - timedelta(minutes=10)
+    assert has_ended(instance, "fetch_partners", since=since)
+    monkeypatch.setattr(unfinished, "now", lambda: set_right)
+    assert not has_ended(instance, "fetch_partners", since=since)
 
 
 def make_all_events_due() -> None:
