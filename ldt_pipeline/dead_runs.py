@@ -10,17 +10,20 @@ kernel lets go of however its process ends. The number of its process would not 
 every process may have the same.
 
 A command that was killed before it held such a file is found all the same: whoever has the right to
-sync a data folder knows that no other command runs in it.
+sync a data folder knows that no other command runs in it. So is a run of the daemon, killed before it did
+or after it had let it go: it has no file, and has said nothing for long.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import dagster as dg
 
+from ldt_pipeline.instants import now
 from ldt_pipeline.private_files import PRIVATE_FILE
 from ldt_pipeline.raw.files import (
     TEMPORARY_PREFIX,
@@ -32,6 +35,9 @@ from ldt_pipeline.raw.files import (
 from ldt_pipeline.settings import Settings
 
 _KILLED = "The process that ran it was ended from outside."
+
+_SILENT_MOST = dt.timedelta(minutes=10)
+"""So long may pass between the start of a run and its file, or between its file and its end."""
 
 
 @contextmanager
@@ -68,6 +74,30 @@ def end_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
             count += 1
         path.unlink(missing_ok=True)
     return count
+
+
+def end_silent_runs(instance: dg.DagsterInstance, settings: Settings, *, location: str) -> int:
+    """End the runs of a code location, and of commands, that started and neither live nor ended.
+
+    Gives how many there were.
+    """
+    count = 0
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        origin = run.remote_job_origin
+        if origin is None:
+            is_ours = our_tags(settings).items() <= run.tags.items()
+        else:
+            is_ours = origin.location_name == location
+        if is_ours and not (settings.alive_dir / run.run_id).exists() and _is_silent(instance, run):
+            _end(instance, run)
+            count += 1
+    return count
+
+
+def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    records = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    said_at = max((each.timestamp for each in records), default=0.0)
+    return said_at < (now() - _SILENT_MOST).timestamp()
 
 
 def our_tags(settings: Settings) -> dict[str, str]:

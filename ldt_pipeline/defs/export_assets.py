@@ -37,6 +37,13 @@ EXPORT_RACES = "export_races"
 def race_exports(context: dg.AssetExecutionContext, storage: Storage) -> Materialized:
     """Write one race's lists."""
     race_id = id_of(context.partition_key)
+    if not storage.settings.export_presets:
+        raise dg.Failure(
+            "LDT_EXPORT_PRESETS is not set: there is no layout to write a list in. "
+            "`ldt start-list` writes one by hand.",
+            allow_retries=False,
+        )
+    storage.require_published()
     tag_run(context, storage.settings.published_path, races=[race_id])
     done = export_race(storage.settings, race_id, now())
     without_day = max((each.undated for each in done), default=0)

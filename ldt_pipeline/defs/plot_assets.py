@@ -148,6 +148,7 @@ def race_office_plots(
     context: dg.AssetExecutionContext, storage: Storage
 ) -> Iterator[Materialized]:
     """Draw the plots whose data is another than last time."""
+    storage.require_published()
     settings = storage.settings
     moment = now()
     for plot in PLOTS:

@@ -54,3 +54,12 @@ class Storage(dg.ConfigurableResource[None]):
     def raw(self) -> RawStore:
         """Give the raw store."""
         return RawStore(str(self.settings.raw_dir))
+
+    def require_published(self) -> None:
+        """Stop a run that reads the published file, in a sentence, where there is none yet."""
+        if not self.settings.published_path.exists():
+            raise dg.Failure(
+                "Nothing is published yet: the daemon publishes once the first load is complete, and "
+                "so does `ldt sync`.",
+                allow_retries=False,
+            )

@@ -13,7 +13,7 @@ import dagster as dg
 
 from ldt_pipeline.alerting.polls import poll_noted
 from ldt_pipeline.api.errors import ApiError
-from ldt_pipeline.dead_runs import end_dead_runs
+from ldt_pipeline.dead_runs import end_dead_runs, end_silent_runs
 from ldt_pipeline.defs.jobs import (
     ERASE,
     JOBS,
@@ -68,6 +68,10 @@ def poll_sensor(
     """Start the runs that what changed calls for."""
     # First of all: what waits for a run that is dead would wait for ever.
     end_dead_runs(context.instance, storage.settings)
+    origin = context.code_location_origin
+    end_silent_runs(
+        context.instance, storage.settings, location=origin.location_name if origin else ""
+    )
     if storage.settings.api_key is None:
         return dg.SkipReason("LDT_API_KEY is not set.")
     if is_syncing(storage.settings):
@@ -211,9 +215,7 @@ def _requests(
                 run_config=changes_config(plan.feed.name),
                 tags=range_tags(first, last),
             )
-    if not state.pending_extracts:
-        # What waits to be loaded is not missing.
-        yield from reconcile_requests(instance, plans, state.held)
+    yield from reconcile_requests(instance, plans, state)
     # What a killed run left: extracts that no automation will hear of again.
     is_left = state.pending_extracts or (
         not state.is_published and not any(plan.is_short_or_long for plan in plans)

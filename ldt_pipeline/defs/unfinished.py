@@ -9,6 +9,8 @@ from itertools import takewhile
 
 import dagster as dg
 
+from ldt_pipeline.instants import now
+
 ASSETS_BY_THEMSELVES = "__ASSET_JOB"
 """What Dagster calls the job of runs that automation or a person starts of chosen assets."""
 
@@ -21,6 +23,9 @@ _UNFINISHED = [
 ]
 
 _RESTS_MINUTES_MOST = 30
+_CLOCKS_DIFFER = dt.timedelta(minutes=1)
+"""What ended later than this after now ended while the clock was ahead. It must keep nothing back until
+that instant comes."""
 _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
@@ -50,7 +55,11 @@ def has_ended(
     """
     statuses = [dg.DagsterRunStatus.SUCCESS] if is_success else _ENDED_BADLY
     found = dg.RunsFilter(
-        job_name=job_name, tags=dict(tags or {}), statuses=statuses, updated_after=since
+        job_name=job_name,
+        tags=dict(tags or {}),
+        statuses=statuses,
+        updated_after=since,
+        updated_before=now() + _CLOCKS_DIFFER,
     )
     return bool(instance.get_runs(found, limit=1))
 
@@ -66,4 +75,4 @@ def rests(instance: dg.DagsterInstance, job_name: str, moment: dt.datetime) -> b
     if not failed:
         return False
     ended_at = failed[0].update_timestamp
-    return moment < ended_at + dt.timedelta(minutes=len(failed))
+    return ended_at - _CLOCKS_DIFFER < moment < ended_at + dt.timedelta(minutes=len(failed))

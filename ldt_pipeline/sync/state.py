@@ -43,10 +43,15 @@ class EventState:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What we hold. `held` and `rejected` count records by feed."""
+    """What we hold. `held` and `rejected` count records by feed.
+
+    `uneven` are the feeds that didn't agree with the API when they were last compared, with when
+    they last did; not those that were never read to their end.
+    """
 
     held: dict[str, int] = field(default_factory=dict[str, int])
     rejected: dict[str, int] = field(default_factory=dict[str, int])
+    uneven: dict[str, dt.datetime | None] = field(default_factory=dict[str, dt.datetime | None])
     events: list[EventState] = field(default_factory=list[EventState])
     races: list[str] = field(default_factory=list[str])
     pending_extracts: int = 0
@@ -73,6 +78,7 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
             rejected={
                 feed.name: books.rejected_count(connection, feed.entity) for feed in CHANGE_FEEDS
             },
+            uneven=_uneven(connection, store),
             events=_events(
                 connection,
                 settings.event_ids,
@@ -86,6 +92,18 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
             is_published=settings.published_path.exists()
             and is_published(connection, personal_data=settings.publish_personal_data),
         )
+
+
+def _uneven(
+    connection: duckdb.DuckDBPyConnection, store: RawStore
+) -> dict[str, dt.datetime | None]:
+    found: dict[str, dt.datetime | None] = {}
+    for name, is_moving in books.uneven_feeds(connection).items():
+        total = store.total(name)
+        # A first load has never agreed, and isn't compared as a list that moves.
+        if total is not None or is_moving:
+            found[name] = total.asked_at if total else None
+    return found
 
 
 def _damaged_events(store: RawStore) -> set[str]:

@@ -90,6 +90,16 @@ def note_comparison(connection: duckdb.DuckDBPyConnection, comparison: Compariso
     )
 
 
+def uneven_feeds(connection: duckdb.DuckDBPyConnection) -> dict[str, bool]:
+    """Give the feeds that didn't agree when they were last compared, with whether they moved then."""
+    return dict(
+        connection.execute(
+            "SELECT feed, created_before IS NOT NULL FROM ops.comparisons WHERE NOT agrees "
+            "ORDER BY feed"
+        ).fetchall()
+    )
+
+
 def rejected_count(connection: duckdb.DuckDBPyConnection, entity: str) -> int:
     """Count the records of an entity that could not be read and have not been replaced since."""
     # There hardly ever is one, and the question is asked some twenty times in a sync.

@@ -9,8 +9,14 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
 from ldt_pipeline.dagster_runs import Runner
+from ldt_pipeline.dead_runs import alive, end_silent_runs, our_tags
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import LOAD
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor, range_tags
@@ -18,6 +24,7 @@ from ldt_pipeline.defs.unfinished import rests
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.instants import now
 from ldt_pipeline.sandbox import Faults
+from ldt_pipeline.settings import load_settings
 from ldt_pipeline_tests.defs.conftest import STARTED_AT, run_sync
 from ldt_pipeline_tests.defs.test_sensors import tick
 from ldt_pipeline_tests.forked import processes
@@ -74,3 +81,39 @@ def test_a_command_does_not_wait_for_a_killed_run_of_the_daemon(synced, account,
     run = killed_run(synced, sandbox)
     run_sync(synced)
     assert synced.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_that_was_killed_without_a_file_is_ended_once_it_was_silent_for_long(synced) -> None:
+    """Killed right after it started, or right before it ended: no file tells of it."""
+    run_of("ours", synced)
+    young, others = (run_of(location, synced) for location in ("ours", "others"))
+    synced.report_engine_event("It has just started.", young)
+    command = dg.DagsterRun(
+        job_name="reconcile", status=dg.DagsterRunStatus.STARTED, tags=our_tags(load_settings())
+    )
+    synced.add_run(command)
+    alive_run = run_of("ours", synced)
+    with alive(load_settings(), alive_run.run_id):
+        assert end_silent_runs(synced, load_settings(), location="ours") == 2
+    running = synced.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    assert {each.run_id for each in running} == {young.run_id, others.run_id, alive_run.run_id}
+
+
+def test_a_poll_does_not_wait_for_ever_for_a_run_that_never_came_to_its_file(synced) -> None:
+    command = dg.DagsterRun(
+        job_name="reconcile", status=dg.DagsterRunStatus.STARTED, tags=our_tags(load_settings())
+    )
+    synced.add_run(command)
+    assert tick(poll_sensor, synced).skip_message == "Nothing changed."
+
+
+def run_of(location: str, instance: dg.DagsterInstance) -> dg.DagsterRun:
+    """Give a run that the daemon has started of a code location, and that has said nothing yet."""
+    server = GrpcServerCodeLocationOrigin(host="localhost", port=1, location_name=location)
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(server, "__repository__"), "fetch_partners")
+    run = dg.DagsterRun(
+        job_name="fetch_partners",
+        status=dg.DagsterRunStatus.STARTED,
+        remote_job_origin=origin,
+    )
+    return instance.add_run(run)

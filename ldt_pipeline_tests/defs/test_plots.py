@@ -88,6 +88,8 @@ def test_before_anything_is_published_there_is_nothing_to_draw(instance) -> None
         defs=defs, instance=instance, asset_selection=dg.AssetSelection.assets(*KEYS)
     )
     assert ticked.total_requested == 0
+    with pytest.raises(dg.Failure, match="Nothing is published yet"):
+        drawn(instance)
 
 
 def test_no_job_of_a_sync_draws() -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import duckdb
 import pytest
 
-from ldt_pipeline.dagster_runs import Runner
+from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.definitions import defs
-from ldt_pipeline.defs.jobs import LOAD, reconcile_config
+from ldt_pipeline.defs import unfinished
+from ldt_pipeline.defs.jobs import LOAD, PUBLISH, reconcile_config
 from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
-from ldt_pipeline.defs.unfinished import rests
+from ldt_pipeline.defs.unfinished import has_ended, rests
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.quarantine import set_aside
-from ldt_pipeline.sandbox import Faults
+from ldt_pipeline.sandbox import Faults, SandboxAccount
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.lock import sync_lock
+from ldt_pipeline.sync.state import read_state
 from ldt_pipeline.tables import TABLES
 from ldt_pipeline_tests.defs.conftest import STARTED_AT
 
@@ -77,6 +80,59 @@ def test_what_waits_to_be_loaded_is_not_missing(synced, account) -> None:
     run_it(request, synced)
     result = tick(poll_sensor, synced)
     assert [request.job_name for request in result.run_requests] == ["load_and_publish"]
+
+
+def test_a_deletion_is_found_while_the_list_never_stands_still(synced, account) -> None:
+    """Tickets on sale: each poll finds news, and yet what was deleted must not keep all from readers."""
+    gone, edited, *_ = sorted(account.participant_ids())
+    account.delete_participant(gone)
+    jobs: list[set[str]] = []
+    for number in range(3):
+        account.update_participant(edited, bib_number=str(number))
+        requests = tick(poll_sensor, synced).run_requests
+        jobs.append({request.job_name for request in requests})
+        for request in requests:
+            run_it(request, synced)
+        load_and_compare(synced, account, edited)
+    assert jobs == [
+        {"fetch_participants"},
+        {"fetch_participants", "reconcile"},
+        {"fetch_participants"},
+    ]
+    assert not read_state(load_settings()).uneven
+
+
+def test_what_nothing_explains_of_a_moving_list_is_not_reconciled_every_minute(
+    synced, account, monkeypatch
+) -> None:
+    monkeypatch.setattr("ldt_pipeline.sync.reconcile._settle_missing", lambda *_, **__: None)
+    gone, edited, *_ = sorted(account.participant_ids())
+    account.delete_participant(gone)
+    wholes: list[list[bool]] = []
+    for number in range(4):
+        account.update_participant(edited, bib_number=str(number))
+        requests = tick(poll_sensor, synced).run_requests
+        configs = [each.run_config["ops"].get("raw_deletions") for each in requests]
+        wholes.append([each["config"]["whole"] for each in configs if each])
+        for request in requests:
+            run_it(request, synced)
+        load_and_compare(synced, account, edited)
+    assert wholes == [[], [False], [True], []]
+
+
+def load_and_compare(instance: dg.DagsterInstance, account: SandboxAccount, edited: str) -> None:
+    """Load and compare, as automation does; something changes meanwhile, and totals may differ."""
+    Runner(defs, instance, lambda _: None).run(LOAD)
+    account.update_participant(edited, bib_number="meanwhile")
+    with suppress(RunFailedError):
+        Runner(defs, instance, lambda _: None).run(PUBLISH)
+
+
+def test_a_list_that_was_never_read_to_its_end_is_not_reconciled(instance, account) -> None:
+    """Automation compares an empty warehouse, too, while the first load is under way."""
+    load_and_compare(instance, account, sorted(account.participant_ids())[0])
+    jobs = {each.job_name for each in tick(poll_sensor, instance).run_requests}
+    assert jobs == {"fetch_participants", "fetch_applications", "fetch_partners"}
 
 
 def test_what_rosters_do_not_explain_has_the_list_read_whole(synced, account) -> None:
@@ -204,6 +260,18 @@ def test_a_list_that_fails_again_and_again_is_read_less_and_less(synced, account
     assert tick(poll_sensor, synced).run_requests
     synced.create_run_for_job(defs.resolve_job_def("fetch_participants"), status=FAILURE)
     assert "has just failed" in tick(poll_sensor, synced).skip_message
+
+
+def test_what_failed_while_the_clock_was_ahead_keeps_nothing_back(instance, monkeypatch) -> None:
+    """A machine that starts with a wrong clock fails, as certificates have expired; then it is set right."""
+    instance.create_run_for_job(defs.resolve_job_def("fetch_partners"), status=FAILURE)
+    set_right = now() - timedelta(days=400)
+    assert rests(instance, "fetch_partners", now())
+    assert not rests(instance, "fetch_partners", set_right)
+    since = set_right - timedelta(minutes=10)
+    assert has_ended(instance, "fetch_partners", since=since)
+    monkeypatch.setattr(unfinished, "now", lambda: set_right)
+    assert not has_ended(instance, "fetch_partners", since=since)
 
 
 def make_all_events_due() -> None:

@@ -105,6 +105,24 @@ def test_the_schedule_asks_and_the_asset_writes(tmp_path: Path) -> None:
     assert "Lee" not in repr(metadata)
 
 
+@pytest.mark.parametrize(
+    ("presets", "why"), [("csv", "Nothing is published yet"), ("", "LDT_EXPORT_PRESETS is not set")]
+)
+def test_by_hand_before_there_is_anything_to_write_it_says_what_is_missing(
+    presets: str, why: str, tmp_path: Path
+) -> None:
+    environment = {"LDT_DATA_DIR": str(tmp_path / "data"), "LDT_EXPORT_PRESETS": presets}
+    with mock.patch.dict(os.environ, environment), dg.instance_for_test() as instance:
+        instance.add_dynamic_partitions(RACE_KEYS, ["r1"])
+        with pytest.raises(dg.Failure, match=why):
+            dg.materialize(
+                [race_exports],
+                instance=instance,
+                partition_key="r1",
+                resources={"storage": Storage()},
+            )
+
+
 def republish(settings: Settings, rows: list[dict[str, object]]) -> None:
     with duckdb.connect(str(settings.published_path)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
