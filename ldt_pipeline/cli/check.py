@@ -74,6 +74,7 @@ def _lines(settings: Settings, document: str | None) -> Iterator[Line]:
 
 
 def _settings_lines(settings: Settings) -> Iterator[Line]:
+    from ldt_pipeline.cli.ahead import ahead_lines  # noqa: PLC0415
     from ldt_pipeline.cli.misspelt import misspelt_lines  # noqa: PLC0415
     from ldt_pipeline.cli.modes import mode_lines  # noqa: PLC0415
 
@@ -81,6 +82,7 @@ def _settings_lines(settings: Settings) -> Iterator[Line]:
     yield from misspelt_lines()
     yield Line("✓", "data folder", str(settings.data_dir))
     yield from mode_lines(settings)
+    yield from ahead_lines(settings)
     yield from _file_lines(settings)
 
 

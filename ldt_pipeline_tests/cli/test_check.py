@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import jwt
 import pytest
 
+from ldt_pipeline.instants import now
+from ldt_pipeline.raw import RawStore
 from ldt_pipeline.sandbox import Sandbox, openapi_document
 from ldt_pipeline_tests.cli.conftest import Ran, Run, run_ldt
 from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
@@ -132,6 +135,25 @@ def test_a_data_folder_that_is_a_file(ldt: Run, tmp_path: Path, command: str, be
     ran = ldt(command, LDT_DATA_DIR=str(path / below))
     assert ran.status == 1
     assert f"LDT_DATA_DIR: {path} is a file; name a folder" in ran.sentence
+
+
+def test_lists_that_were_read_while_the_clock_was_ahead(ldt: Run, tmp_path: Path) -> None:
+    """Nothing newer would count, and nobody would know."""
+    store = RawStore(str(tmp_path / "raw"))
+    for days in (0, 365):
+        writer = store.writer(
+            feed="tickets",
+            partition_key="event_id",
+            partition="1",
+            extracted_at=now() + timedelta(days=days),
+            source={},
+        )
+        writer.append(b'{"id": "t"}')
+        writer.commit()
+    ran = ldt("check", LDT_DATA_DIR=str(tmp_path))
+    (line,) = [line for line in lines(ran, "✗") if "clock" in line]
+    assert f"1 extract in {tmp_path}/raw/tickets" in line
+    assert ran.status == 1
 
 
 def test_settings_that_are_misspelt_are_told(settings: dict[str, str], tmp_path: Path) -> None:
