@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
-import threading
 from typing import Any
 
 import click
@@ -83,9 +82,9 @@ def sandbox(**options: Any) -> None:
     """
     from ldt_pipeline.sandbox import serve  # noqa: PLC0415
 
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    serve(**options, stop=stop, ready=announce)
+    # The same as Ctrl-C, which also ends making an account up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    serve(**options, ready=announce)
 
 
 def announce(base_url: str, api_key: str) -> None:
