@@ -94,7 +94,8 @@ class Sandbox:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http://{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
 
     @property
     def base_url(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -186,3 +187,18 @@ def test_a_taken_port_is_an_error_for_whoever_starts_it(shared_sandbox: Sandbox)
     port = int(shared_sandbox.origin.rpartition(":")[2])
     with pytest.raises(OSError, match="address already in use"):
         Sandbox(SandboxAccount(1), port=port).start()
+
+
+def test_an_address_of_ipv6_is_one_that_clients_can_use() -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with Sandbox(SandboxAccount(1), host="::1") as sandbox:
+        assert requests.get(sandbox.document_url, timeout=10).status_code == 200
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
