@@ -89,15 +89,24 @@ def preset_names(folder: Path | None) -> list[str]:
     return sorted(found)
 
 
+def load_own_presets(folder: Path) -> list[Preset]:
+    """Read every preset of a folder of one's own.
+
+    Raises:
+        PresetError: There is no such folder, or a file in it doesn't say what it must.
+    """
+    _require_folder(folder)
+    return [load_preset(path.stem, folder) for path in sorted(folder.glob("*.yaml"))]
+
+
 def load_preset(name: str, folder: Path | None) -> Preset:
     """Read the preset of a name: from the folder, else of those that come along.
 
     Raises:
         PresetError: There is none, or its file doesn't say what it must.
     """
-    if folder is not None and not folder.is_dir():
-        # Ours of the same name would be taken in silence, in another layout than was agreed.
-        raise PresetError(f"LDT_PRESETS_DIR names {folder}, which is no folder.")
+    if folder is not None:
+        _require_folder(folder)
     places = [each / f"{name}.yaml" for each in (folder, PACKAGED) if each is not None]
     path = next((each for each in places if each.is_file()), None)
     if path is None or Path(name).name != name:
@@ -115,6 +124,12 @@ def load_preset(name: str, folder: Path | None) -> Preset:
     if problem:
         raise PresetError(f"The preset {path} can't be used: {problem}.")
     return msgspec.structs.replace(preset, name=name)
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        # Ours of the same name would be taken in silence, in another layout than was agreed.
+        raise PresetError(f"LDT_PRESETS_DIR names {folder}, which is no folder.")
 
 
 def _problem(preset: Preset) -> str | None:
