@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
+import polars as pl
 import yaml
 
 from ldt_pipeline.tables import table
@@ -120,7 +121,7 @@ def load_preset(name: str, folder: Path | None) -> Preset:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
         problem = " ".join(str(error).split())
         raise PresetError(f"The preset {path} can't be used: {problem}.") from None
-    problem = _problem(preset)
+    problem = _problem(preset) or _problem_of_dates(preset, content)
     if problem:
         raise PresetError(f"The preset {path} can't be used: {problem}.")
     return msgspec.structs.replace(preset, name=name)
@@ -152,4 +153,14 @@ def _problem(preset: Preset) -> str | None:
         _TRIED_TEXT.encode(preset.encoding)
     except (LookupError, ValueError):
         return f"Python knows no encoding {preset.encoding!r} for texts"
+    return None
+
+
+def _problem_of_dates(preset: Preset, content: dict[str, Any]) -> str | None:
+    """Name a column whose `date` would change nothing; one that isn't written has a usual form."""
+    types = table("start_list").schema
+    for column, written in zip(preset.columns, content.get("columns", ()), strict=True):
+        if "date" in written and types.get(column.from_ or "") != pl.Date:
+            days = ", ".join(name for name, each in types.items() if each == pl.Date)
+            return f"column {column.name!r} has `date`, which is for days alone: {days}"
     return None
