@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -126,25 +127,28 @@ def _target_line(target: str) -> Line:
     from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
     from upath import UPath  # noqa: PLC0415
 
-    shown = re.sub(r"//[^/]*@", "//", target)  # an address may hold a password
+    def without_login(text: str) -> str:
+        return re.sub(r"//[^/]*@", "//", text)
+
+    shown = without_login(target)
     try:
         place = UPath(target)
+        # Some connect at once, and each of them has errors of its own.
         is_local = isinstance(place.fs, LocalFileSystem)
-    except (ImportError, TypeError, ValueError) as error:
-        problem = " ".join(str(error).split()).rstrip(".")
+    except Exception as error:
+        problem = without_login(" ".join(str(error).split())).rstrip(".")
         return Line(
             "✗", "export target", f"LDT_EXPORT_TARGET is {shown}, where nothing can be written as it "
-            f"is: {problem}.",
+            f"is: {problem or type(error).__name__}.",
         )  # fmt: skip
     if is_local:
-        nearest = next(
-            each for each in (place.absolute(), *place.absolute().parents) if each.exists()
-        )
+        folder = Path(place.path).absolute()
+        nearest = next(each for each in (folder, *folder.parents) if os.path.exists(each))  # noqa: PTH110 - one that can't be looked into is no error here
         if not nearest.is_dir():
             return Line(
                 "✗", "export target", f"LDT_EXPORT_TARGET: {nearest} is no folder; name one."
             )
-        if not os.access(nearest.path, os.W_OK | os.X_OK):
+        if not os.access(nearest, os.W_OK | os.X_OK):
             return Line("✗", "export target", f"LDT_EXPORT_TARGET: {nearest} can't be written.")
     return Line("✓", "export target", shown)
 

@@ -129,6 +129,8 @@ def test_export_presets(ldt: Run) -> None:
         ("s3://bucket/lists", "s3fs"),
         ("nonsense://lists", "nonsense"),
         ("sftp://timer:hunter2@host/lists", "paramiko"),
+        ("ftp://timer:hunter2@127.0.0.1:9/lists", "refused"),
+        ("github://lists", "nothing can be written"),
         ("here.txt", "is no folder"),
         ("here.txt/lists", "is no folder"),
     ],
@@ -146,7 +148,8 @@ def test_an_export_target_that_nothing_can_be_written_to(
 
 
 def test_an_export_target(ldt: Run, tmp_path: Path) -> None:
-    for target in (str(tmp_path / "not" / "yet"), "memory://lists", "lists"):
+    there = str(tmp_path / "not" / "yet")
+    for target in (there, f"file://{there}", "memory://lists", "lists"):
         ran = ldt("check", LDT_EXPORT_TARGET=target)
         assert ran.status == 0
         assert any("export target" in each and target in each for each in lines(ran, "✓"))
