@@ -8,6 +8,7 @@ a library's: those hold addresses, which are the secret, and what servers say, w
 
 from __future__ import annotations
 
+import contextlib
 import json
 import smtplib
 import ssl
@@ -145,12 +146,16 @@ def _mail(email: Email, message: Message, secrets: Secrets) -> str:
     letter.set_content(message.text)
     context = ssl.create_default_context()
     try:
-        with _connect(email, context) as server:
+        with contextlib.closing(_connect(email, context)) as server:
             if email.security == "starttls":
                 server.starttls(context=context)
             if email.username is not None and password is not None:
                 server.login(email.username, password)
             refused = server.send_message(letter)
+            # It has the message. What it answers to the goodbye would make a failure of that, and
+            # the message come again and again.
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                server.quit()
     except smtplib.SMTPNotSupportedError:
         raise DeliveryError("the mail server has no STARTTLS, or no login") from None
     except smtplib.SMTPRecipientsRefused:

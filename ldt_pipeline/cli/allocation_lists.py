@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import click
 import duckdb
 
-from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.published import Rows, require_event
 from ldt_pipeline.tables import VIEWS, table
 
@@ -37,7 +37,8 @@ def read_listed(connection: duckdb.DuckDBPyConnection, wish: Wish) -> Rows:
     """Give the allocations that are asked for, with the columns of pace where they are.
 
     Raises:
-        CommandError: There is no such event or column; the text lists those that there are.
+        CommandError: There is no such event; the text lists those that there are.
+        click.BadParameter: There is no such column to sort by; the text lists those that there are.
     """
     shown = _PACE if wish.pace else table("partner_allocations")
     columns = tuple(shown.schema)
@@ -68,6 +69,9 @@ def _order(sort: str | None) -> str:
     known = tuple(_PACE.schema)
     name = sort.removeprefix("-")
     if name not in known:
-        raise CommandError(f"There is no column {name!r} to sort by; there are {', '.join(known)}.")
+        raise click.BadParameter(
+            f"There is no column {name!r} to sort by; there are {', '.join(known)}.",
+            param_hint="'--sort'",
+        )
     direction = "DESC" if sort.startswith("-") else "ASC"
     return f'"{name}" {direction} NULLS LAST, {_USUAL_ORDER}'

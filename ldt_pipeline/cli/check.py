@@ -7,8 +7,11 @@ What belongs here: the command, and the order of its questions. What doesn't: as
 from __future__ import annotations
 
 import datetime as dt
+import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -91,7 +94,11 @@ def _file_lines(settings: Settings) -> Iterator[Line]:
     from ldt_pipeline.alerting.config import AlertsFileError, read_alerts_file  # noqa: PLC0415
     from ldt_pipeline.allocations.nodes import AllocationsFileError  # noqa: PLC0415
     from ldt_pipeline.allocations.wanted import read_wanted  # noqa: PLC0415
-    from ldt_pipeline.exporting.presets import PresetError, load_preset  # noqa: PLC0415
+    from ldt_pipeline.exporting.presets import (  # noqa: PLC0415
+        PresetError,
+        load_own_presets,
+        load_preset,
+    )
     from ldt_pipeline.tidy import QuestionsFileError, load_questions  # noqa: PLC0415
 
     questions = settings.questions_file or "the one that comes with the pipeline"
@@ -102,6 +109,8 @@ def _file_lines(settings: Settings) -> Iterator[Line]:
         files.append(("allocations file", allocations, lambda: read_wanted(allocations)))
     if (alerts := settings.alerts_file) is not None:
         files.append(("alerts file", alerts, lambda: read_alerts_file(alerts)))
+    if (presets := settings.presets_dir) is not None:
+        files.append(("presets folder", presets, lambda: load_own_presets(presets)))
     files += [
         ("export preset", name, partial(load_preset, name, settings.presets_dir))
         for name in settings.export_presets
@@ -113,6 +122,39 @@ def _file_lines(settings: Settings) -> Iterator[Line]:
             yield Line("✗", what, "; ".join(str(error).splitlines()))
         else:
             yield Line("✓", what, str(name))
+    if settings.export_target is not None:
+        yield _target_line(settings.export_target)
+
+
+def _target_line(target: str) -> Line:
+    """Say whether anything can be written to LDT_EXPORT_TARGET, without writing there."""
+    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
+    from upath import UPath  # noqa: PLC0415
+
+    def without_login(text: str) -> str:
+        return re.sub(r"//[^/]*@", "//", text)
+
+    shown = without_login(target)
+    try:
+        place = UPath(target)
+        # Some connect at once, and each of them has errors of its own.
+        is_local = isinstance(place.fs, LocalFileSystem)
+    except Exception as error:
+        problem = without_login(" ".join(str(error).split())).rstrip(".")
+        return Line(
+            "✗", "export target", f"LDT_EXPORT_TARGET is {shown}, where nothing can be written as it "
+            f"is: {problem or type(error).__name__}.",
+        )  # fmt: skip
+    if is_local:
+        folder = Path(place.path).absolute()
+        nearest = next(each for each in (folder, *folder.parents) if os.path.exists(each))  # noqa: PTH110 - one that can't be looked into is no error here
+        if not nearest.is_dir():
+            return Line(
+                "✗", "export target", f"LDT_EXPORT_TARGET: {nearest} is no folder; name one."
+            )
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            return Line("✗", "export target", f"LDT_EXPORT_TARGET: {nearest} can't be written.")
+    return Line("✓", "export target", shown)
 
 
 def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:

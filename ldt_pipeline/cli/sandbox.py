@@ -6,13 +6,17 @@ What belongs here: the command's options. What doesn't: serving (`sandbox/servic
 from __future__ import annotations
 
 import datetime as dt
+import math
 import signal
-import threading
 from typing import Any
 
 import click
 
 from ldt_pipeline.cli.command import Command
+
+_EARLIEST_YEAR, _LATEST_YEAR = 1980, 2100
+_MOST_PEOPLE = 16_000_000
+"""What an id's counter has room for, and some more for who enters while it is served."""
 
 
 def _read_instant(
@@ -24,7 +28,18 @@ def _read_instant(
         moment = dt.datetime.fromisoformat(value)
     except ValueError:
         raise click.BadParameter("write an instant such as 2026-03-01T12:00:00+00:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    # Ids hold the second in eight hexadecimal digits, from four years before.
+    if not _EARLIEST_YEAR <= moment.year < _LATEST_YEAR:
+        raise click.BadParameter(f"it must lie between {_EARLIEST_YEAR} and {_LATEST_YEAR}")
+    return moment
+
+
+def _read_finite(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuse what `float` reads and no range of click's leaves out."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number to go by")
+    return value
 
 
 @click.command(
@@ -40,10 +55,10 @@ def _read_instant(
     ends_by_interruption=True,
 )
 @click.option(
-    "--participants", type=click.IntRange(min=1), default=1000, show_default=True,
+    "--participants", type=click.IntRange(1, _MOST_PEOPLE), default=1000, show_default=True,
     help="How many people entered.",
 )  # fmt: skip
-@click.option("--applications", type=click.IntRange(min=0), help="How many applied.")
+@click.option("--applications", type=click.IntRange(0, _MOST_PEOPLE), help="How many applied.")
 @click.option(
     "--events", type=click.IntRange(min=1), default=6, show_default=True,
     help="How many events there are.",
@@ -57,15 +72,15 @@ def _read_instant(
 )  # fmt: skip
 @click.option(
     "--latency-ms", type=click.FloatRange(min=0), default=0, show_default=True,
-    help="How long every answer is held back.",
+    callback=_read_finite, help="How long every answer is held back.",
 )  # fmt: skip
 @click.option(
     "--fault-rate", type=click.FloatRange(0, 1), default=0, show_default=True,
-    help="How often a request meets something that a retry gets past.",
+    callback=_read_finite, help="How often a request meets something that a retry gets past.",
 )  # fmt: skip
 @click.option(
     "--changes-per-second", type=click.FloatRange(min=0), default=0, show_default=True,
-    help="Random changes to the account while it is served.",
+    callback=_read_finite, help="Random changes to the account while it is served.",
 )  # fmt: skip
 @click.option(
     "--cursors", type=click.Choice(["opaque", "record_id"]), default="opaque", show_default=True,
@@ -83,9 +98,9 @@ def sandbox(**options: Any) -> None:
     """
     from ldt_pipeline.sandbox import serve  # noqa: PLC0415
 
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    serve(**options, stop=stop, ready=announce)
+    # The same as Ctrl-C, which also ends making an account up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    serve(**options, ready=announce)
 
 
 def announce(base_url: str, api_key: str) -> None:

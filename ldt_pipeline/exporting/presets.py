@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
+import polars as pl
 import yaml
 
 from ldt_pipeline.tables import table
@@ -89,15 +90,24 @@ def preset_names(folder: Path | None) -> list[str]:
     return sorted(found)
 
 
+def load_own_presets(folder: Path) -> list[Preset]:
+    """Read every preset of a folder of one's own.
+
+    Raises:
+        PresetError: There is no such folder, or a file in it doesn't say what it must.
+    """
+    _require_folder(folder)
+    return [load_preset(path.stem, folder) for path in sorted(folder.glob("*.yaml"))]
+
+
 def load_preset(name: str, folder: Path | None) -> Preset:
     """Read the preset of a name: from the folder, else of those that come along.
 
     Raises:
         PresetError: There is none, or its file doesn't say what it must.
     """
-    if folder is not None and not folder.is_dir():
-        # Ours of the same name would be taken in silence, in another layout than was agreed.
-        raise PresetError(f"LDT_PRESETS_DIR names {folder}, which is no folder.")
+    if folder is not None:
+        _require_folder(folder)
     places = [each / f"{name}.yaml" for each in (folder, PACKAGED) if each is not None]
     path = next((each for each in places if each.is_file()), None)
     if path is None or Path(name).name != name:
@@ -111,10 +121,16 @@ def load_preset(name: str, folder: Path | None) -> Preset:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
         problem = " ".join(str(error).split())
         raise PresetError(f"The preset {path} can't be used: {problem}.") from None
-    problem = _problem(preset)
+    problem = _problem(preset) or _problem_of_dates(preset, content)
     if problem:
         raise PresetError(f"The preset {path} can't be used: {problem}.")
     return msgspec.structs.replace(preset, name=name)
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        # Ours of the same name would be taken in silence, in another layout than was agreed.
+        raise PresetError(f"LDT_PRESETS_DIR names {folder}, which is no folder.")
 
 
 def _problem(preset: Preset) -> str | None:
@@ -137,4 +153,14 @@ def _problem(preset: Preset) -> str | None:
         _TRIED_TEXT.encode(preset.encoding)
     except (LookupError, ValueError):
         return f"Python knows no encoding {preset.encoding!r} for texts"
+    return None
+
+
+def _problem_of_dates(preset: Preset, content: dict[str, Any]) -> str | None:
+    """Name a column whose `date` would change nothing; one that isn't written has a usual form."""
+    types = table("start_list").schema
+    for column, written in zip(preset.columns, content.get("columns", ()), strict=True):
+        if "date" in written and types.get(column.from_ or "") != pl.Date:
+            days = ", ".join(name for name, each in types.items() if each == pl.Date)
+            return f"column {column.name!r} has `date`, which is for days alone: {days}"
     return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import threading
 from datetime import datetime
 
 from ldt_pipeline.sandbox.faults import ALL_FAULTS, Fault
@@ -19,8 +18,8 @@ from ldt_pipeline.sandbox.service import serve
 def main(arguments: list[str] | None = None) -> None:
     """Serve an account as the command line says."""
     options = _parser().parse_args(arguments)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    # The same as Ctrl-C, which also ends making an account up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     serve(
         participants=options.participants,
         seed=options.seed,
@@ -35,7 +34,6 @@ def main(arguments: list[str] | None = None) -> None:
         events=options.events,
         applications=options.applications,
         now=options.now,
-        stop=stop,
         ready=_announce,
     )
 

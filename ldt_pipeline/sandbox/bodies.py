@@ -55,7 +55,7 @@ _TICKETS: Schema = {"type": "array", "minItems": 1, "items": _TICKET}
 _EVENT_MARKETING: Schema = {
     "type": "object",
     "required": ["eventId"],
-    "properties": {"eventId": _TEXT},
+    "properties": {"eventId": _TEXT, "title": _TEXT},
 }
 
 _PARTNER: dict[str, Schema] = {

@@ -49,6 +49,12 @@ class Churn:
 
 def random_change(account: SandboxAccount, rng: random.Random) -> None:
     """Make one change such as a real account sees: mostly edits and entries, rarely an end."""
+    # In one piece: a write must not delete what was just chosen.
+    with account.lock:
+        _change(account, rng)
+
+
+def _change(account: SandboxAccount, rng: random.Random) -> None:
     participant_id = account.random_participant_id(rng)
     group_id = account.random_group_id(rng)
     draw = rng.random()

@@ -98,7 +98,7 @@ class KeyRing:
                 # An account may live in another year, and its keys with it; expiry is checked above.
                 options={"verify_iat": False, "verify_nbf": False, "verify_exp": False},
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeEncodeError):  # the latter: bytes that are no text
             raise Unauthorised("The key is not valid") from None
         expiry = claims.get("exp")
         return float(expiry) if isinstance(expiry, int | float) else float("inf")

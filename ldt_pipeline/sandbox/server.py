@@ -25,7 +25,7 @@ from ldt_pipeline.sandbox.faults import Fault, FaultPicker
 from ldt_pipeline.sandbox.keys import KeyRing
 from ldt_pipeline.sandbox.openapi import openapi_document
 from ldt_pipeline.sandbox.operations import OPERATIONS, Operation
-from ldt_pipeline.sandbox.problems import NotFound, Problem
+from ldt_pipeline.sandbox.problems import BadBody, NotFound, Problem
 from ldt_pipeline.sandbox.validation import read_query
 from ldt_pipeline.sandbox.writes import Writes
 
@@ -191,9 +191,17 @@ class SandboxServer:
                 await asyncio.sleep(settings.hang_seconds)
             case _:
                 pass
-        sent = await request.read() if operation.is_write else b""
+        sent = await self._sent(request) if operation.is_write else b""
         body = self._body(operation, request, fault, sent)
         return await self._answered(fault, request, body)
+
+    @staticmethod
+    async def _sent(request: web.Request) -> bytes:
+        """The body of a write; aiohttp's own limit lies a little above the one of `bodies`."""
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise BadBody("body", "is too long") from None
 
     async def _answered(
         self, fault: Fault | None, request: web.Request, body: bytes

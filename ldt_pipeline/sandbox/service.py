@@ -7,6 +7,7 @@ doesn't: answering (`server`), and the account's own methods (`account`, `change
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -93,7 +94,8 @@ class Sandbox:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http://{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
 
     @property
     def base_url(self) -> str:
@@ -278,25 +280,24 @@ def serve(
     rates = dict(Faults.passing(fault_rate, seed=seed).rates) if fault_rate else {}
     for fault, rate in (fault_rates or {}).items():
         rates[fault] = rates.get(fault, 0) + rate
-    served = SandboxAccount(participants, seed=seed, **account)
-    sandbox = Sandbox(
-        served,
-        host=host,
-        port=port,
-        latency_ms=latency_ms,
-        faults=Faults(rates, seed=seed, hang_seconds=2),
-        changes_per_second=changes_per_second,
-        cursors=cursors,
-        list_end=list_end,
-    )
     stop = stop or threading.Event()
-    with sandbox:
+    # Ctrl-C is how it ends, from the first moment to the last: also while the account is made up.
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        contextlib.closing(SandboxAccount(participants, seed=seed, **account)) as served,
+        Sandbox(
+            served,
+            host=host,
+            port=port,
+            latency_ms=latency_ms,
+            faults=Faults(rates, seed=seed, hang_seconds=2),
+            changes_per_second=changes_per_second,
+            cursors=cursors,
+            list_end=list_end,
+        ) as sandbox,
+    ):
         if ready is not None:
             ready(sandbox.base_url, sandbox.api_key)
-        try:
-            # Waiting without end would not notice Ctrl-C on every platform.
-            while not stop.wait(1):
-                pass
-        except KeyboardInterrupt:
+        # Waiting without end would not notice Ctrl-C on every platform.
+        while not stop.wait(1):
             pass
-    served.close()

@@ -36,6 +36,7 @@ class Mailbox:
     port: int = 0
     letters: list[EmailMessage] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    goodbye: str = "221 Bye"
     over_tls: list[bool] = field(default_factory=list)
 
     async def handle_RCPT(self, server, session, envelope, address, options) -> str:  # noqa: N802
@@ -50,6 +51,9 @@ class Mailbox:
         self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
         self.over_tls.append(session.ssl is not None)
         return "250 OK"
+
+    async def handle_QUIT(self, server, session, envelope) -> str:  # noqa: N802
+        return self.goodbye
 
     @property
     def texts(self) -> list[str]:

@@ -152,6 +152,16 @@ def test_mail_to_some_who_do_not_exist() -> None:
         assert str(refusal(none)) == "the mail server refused every recipient"
 
 
+@pytest.mark.parametrize("goodbye", ["421 sentinel", "250 OK", "500 What?"])
+def test_how_a_mail_server_parts_changes_nothing(goodbye: str) -> None:
+    with mail_server() as mailbox:
+        mailbox.goodbye = goodbye
+        assert send(mail_channel(mailbox.port), MESSAGE, secret("unused")) == ""
+        assert len(mailbox.letters) == 1
+        none = mail_channel(mailbox.port, to=["nobody@example.org"])
+        assert str(refusal(none)) == "the mail server refused every recipient"
+
+
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_mail_with_a_login_goes_encrypted(security: str, tmp_path, monkeypatch) -> None:
     certificate = make_certificate(tmp_path / "server.pem")

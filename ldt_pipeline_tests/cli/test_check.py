@@ -127,6 +127,60 @@ def test_export_presets(ldt: Run) -> None:
     assert any("export preset" in each and "race-result" in each for each in lines(ran, "✓"))
 
 
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("s3://bucket/lists", "s3fs"),
+        ("nonsense://lists", "nonsense"),
+        ("sftp://timer:hunter2@host/lists", "paramiko"),
+        ("ftp://timer:hunter2@127.0.0.1:9/lists", "refused"),
+        ("github://lists", "nothing can be written"),
+        ("here.txt", "is no folder"),
+        ("here.txt/lists", "is no folder"),
+    ],
+)
+def test_an_export_target_that_nothing_can_be_written_to(
+    ldt: Run, tmp_path: Path, target: str, problem: str
+) -> None:
+    (tmp_path / "here.txt").touch()
+    ran = ldt("check", LDT_EXPORT_TARGET=target if "//" in target else str(tmp_path / target))
+    assert ran.status == 1
+    (line,) = lines(ran, "✗")
+    assert "export target" in line
+    assert problem in line
+    assert "hunter2" not in ran.out + ran.err
+
+
+def test_an_export_target(ldt: Run, tmp_path: Path) -> None:
+    there = str(tmp_path / "not" / "yet")
+    for target in (there, f"file://{there}", "memory://lists", "lists"):
+        ran = ldt("check", LDT_EXPORT_TARGET=target)
+        assert ran.status == 0
+        assert any("export target" in each and target in each for each in lines(ran, "✓"))
+    assert not (tmp_path / "not").exists()
+
+
+def test_a_presets_folder_is_read_though_nothing_names_its_presets(
+    ldt: Run, tmp_path: Path
+) -> None:
+    missing = ldt("check", LDT_PRESETS_DIR=str(tmp_path / "none"))
+    assert missing.status == 1
+    (line,) = lines(missing, "✗")
+    assert "presets folder" in line
+    assert "which is no folder" in line
+
+    (tmp_path / "timer.yaml").write_text("description: Ours\nformat: csv\n")
+    good = ldt("check", LDT_PRESETS_DIR=str(tmp_path))
+    assert good.status == 0
+    assert any("presets folder" in each for each in lines(good, "✓"))
+
+    (tmp_path / "timer.yaml").write_text("description: Ours\nformat: pdf\n")
+    broken = ldt("check", LDT_PRESETS_DIR=str(tmp_path))
+    assert broken.status == 1
+    (line,) = lines(broken, "✗")
+    assert "timer.yaml" in line
+
+
 @pytest.mark.parametrize("below", ["", "data"])
 @pytest.mark.parametrize("command", ["check", "sync", "rebuild", "demo", "compact"])
 def test_a_data_folder_that_is_a_file(ldt: Run, tmp_path: Path, command: str, below: str) -> None:

@@ -102,6 +102,28 @@ def test_sandbox_serves_until_it_is_ended(tmp_path: Path, signal_number: int) ->
     assert answer.json()["page"]["totalResults"] == 5
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("--latency-ms", "nan"),
+        ("--latency-ms", "inf"),
+        ("--fault-rate", "nan"),
+        ("--changes-per-second", "inf"),
+        ("--now", "0001-01-01"),
+        ("--now", "1960-01-01"),
+        ("--now", "9999-12-31T23:59:59Z"),
+        ("--participants", "17000000"),
+        ("--applications", "17000000"),
+    ],
+)
+def test_sandbox_options_that_nothing_can_be_made_of(
+    tmp_path: Path, typed: tuple[str, str]
+) -> None:
+    ran = run_ldt("sandbox", *typed, folder=tmp_path, settings={})
+    assert ran.status == 2
+    assert f"Invalid value for '{typed[0]}'" in ran.err
+
+
 def test_sandbox_port_in_use(tmp_path: Path, sandbox: object) -> None:
     port = sandbox.origin.rsplit(":", 1)[-1]  # type: ignore[attr-defined]
     ran = run_ldt("sandbox", "--participants", "5", "--port", port, folder=tmp_path, settings={})

@@ -187,7 +187,9 @@ def test_allocations_filtered_and_sorted(synced: Run) -> None:
         elif each["remaining_capacity"]:
             assert each["projected_full_on"] is None
     assert "days_to_race" in synced("allocations", "--pace", COLUMNS="300").out
-    assert "There is no column 'colour'" in synced("allocations", "--sort", "colour").sentence
+    unsorted = synced("allocations", "--sort", "colour")
+    assert unsorted.status == 2
+    assert "There is no column 'colour'" in unsorted.err
     assert synced("allocations", "--below", "half").status == 2
     assert "write 50% or 0.5" in synced("allocations", "--below", "50").err, "not 5,000%"
 

@@ -190,6 +190,12 @@ def test_an_export_that_fails_is_not_taken_for_one_that_was_received(
         ("{description: x, format: pdf}", "pdf"),
         ("{description: x, format: csv, columns: [{name: a, from: shoe_size}]}", "shoe_size"),
         ("{description: x, format: csv, columns: [{name: a}]}", "either"),
+        (
+            "{description: x, format: csv,"
+            " columns: [{name: a, from: race_start_at, date: '%Y-%m-%d'}]}",
+            "'a' has `date`, which is for days alone: date_of_birth",
+        ),
+        ("{description: x, format: csv, columns: [{name: a, value: x, date: '%d'}]}", "`date`"),
         ("{description: x, format: csv, delimiter: ';;'}", "one character"),
         ("{description: x, format: csv, encoding: klingon}", "klingon"),
         ("{description: x, format: csv, encoding: rot13}", "rot13"),

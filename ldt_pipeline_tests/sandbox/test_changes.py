@@ -257,6 +257,38 @@ def test_random_changes_repeat_by_seed() -> None:
     assert after(1) == after(1) != after(2)
 
 
+def test_a_group_is_not_deleted_in_the_middle_of_a_random_change() -> None:
+    """That ended the thread which makes them: the account stood still from then on."""
+    account = SandboxAccount(60, seed=5, now=NOW)
+    deleters: list[threading.Thread] = []
+
+    class Chance(random.Random):
+        """Chooses to enter somebody through a group, while somebody else deletes all of them."""
+
+        def random(self) -> float:
+            if not deleters:
+                return super().random()
+            deleters[0].start()
+            deleters[0].join(0.2)
+            return 0.22
+
+        def choice(self, seq: Any) -> Any:
+            group = next(each for each in seq if each is not None)
+            deleters.append(threading.Thread(target=delete_all))
+            return group
+
+    def delete_all() -> None:
+        with account.lock:
+            for group_id in account.group_ids():
+                account.delete_group(group_id)
+
+    before = len(account.participant_ids())
+    random_change(account, Chance(1))
+    deleters[0].join()
+    assert account.group_ids() == []
+    assert len(account.participant_ids()) == before + 1
+
+
 def test_an_account_lives_while_it_is_served() -> None:
     account = SandboxAccount(500, seed=5, now=NOW)
     before = account.participant_ids()

@@ -52,6 +52,17 @@ def test_an_expired_key_is_refused(shared_sandbox: Sandbox) -> None:
         assert "expired" in client.refusal("/participants", status=401)
 
 
+def test_a_key_that_is_no_text_is_refused(shared_sandbox: Sandbox) -> None:
+    """Bytes that aren't UTF-8, which HTTP lets through."""
+    answer = requests.get(
+        shared_sandbox.base_url + "/partners",
+        headers={"Authorization": b"Bearer \xff.\xfe.\xfd"},
+        timeout=10,
+    )
+    assert answer.status_code == 401
+    assert answer.json() == {"message": "The key is not valid"}
+
+
 def test_a_key_expires_while_it_is_used(shared_sandbox: Sandbox) -> None:
     expiry = time.time() + 1
     key = shared_sandbox.issue_key(exp=expiry)

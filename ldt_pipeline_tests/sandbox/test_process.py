@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -139,7 +142,63 @@ def test_serve_says_when_it_is_ready_and_ends_when_told() -> None:
         requests.get(told[0][0] + "/participants", timeout=1)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """Ctrl-C as a terminal sends it, also where tests run in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield partial(signal.raise_signal, signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_it_while_the_account_is_made_up(ctrl_c: Callable[[], None]) -> None:
+    told: list[str] = []
+    timer = threading.Timer(0.3, ctrl_c)
+    timer.start()
+    serve(participants=3_000_000, ready=lambda base_url, _key: told.append(base_url))
+    timer.join()
+    assert not told
+
+
+def test_ctrl_c_ends_it_as_soon_as_it_says_where_it_is(ctrl_c: Callable[[], None]) -> None:
+    serve(participants=5, ready=lambda _base_url, _key: ctrl_c())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_ends_with_0_while_the_account_is_made_up(number: int) -> None:
+    program = (
+        "import os, threading\n"
+        "from ldt_pipeline.cli import main\n"
+        "import ldt_pipeline.sandbox.service\n"
+        f"threading.Timer(0.3, os.kill, [os.getpid(), {int(number)}]).start()\n"
+        "main(['sandbox', '--participants', '3000000'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        # Whoever runs the tests in the background has them ignore Ctrl-C, and a child inherits that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_taken_port_is_an_error_for_whoever_starts_it(shared_sandbox: Sandbox) -> None:
     port = int(shared_sandbox.origin.rpartition(":")[2])
     with pytest.raises(OSError, match="address already in use"):
         Sandbox(SandboxAccount(1), port=port).start()
+
+
+def test_an_address_of_ipv6_is_one_that_clients_can_use() -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with Sandbox(SandboxAccount(1), host="::1") as sandbox:
+        assert requests.get(sandbox.document_url, timeout=10).status_code == 200
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False

@@ -185,3 +185,20 @@ def test_a_fault_after_the_effect_hides_that_it_happened(
     except requests.ConnectionError:
         assert fault == "reset_after_write"
     assert len(own_client.json(path)["data"]) == len(before) + 1
+
+
+@pytest.mark.parametrize("length", [1_000_001, 3_000_000])
+def test_a_body_that_is_too_long_is_refused_like_any_other(own_client: Client, length: int) -> None:
+    body = {"name": "Long", "contacts": [CONTACT], "description": "x" * length}
+    refused = send(own_client, "POST", "/partners", body)
+    assert refused.status_code == 400
+    assert refused.json() == {"message": "body: is too long"}
+    assert own_client.sandbox.requests[-1].status == 400
+
+
+def test_marketing_of_another_form_than_is_answered_is_refused(own_client: Client) -> None:
+    body = {"name": "Owls", "contacts": [CONTACT]}
+    marketing = [{"eventId": "1", "title": ["Run", "for", "owls"]}]
+    refused = send(own_client, "POST", "/partners", {**body, "specificMarketings": marketing})
+    assert refused.status_code == 400
+    assert "specificMarketings[0].title" in refused.json()["message"]
