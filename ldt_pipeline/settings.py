@@ -89,6 +89,21 @@ class Settings(BaseSettings):
             raise ValueError("must be an address alone, without user, password, query or fragment")
         return value.rstrip("/")
 
+    @field_validator("export_target")
+    @classmethod
+    def _check_target(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if "://" not in value:
+            return os.path.expanduser(value)  # noqa: PTH111 - it need not be a path of this machine
+        if urlsplit(value).password is not None:
+            # It is entered in the ledger, which is published.
+            raise ValueError(
+                "must not hold a password: leave the login out, and give it to fsspec by "
+                "FSSPEC_FTP_USERNAME and FSSPEC_FTP_PASSWORD (or another protocol's name)"
+            )
+        return value
+
     @field_validator("data_dir", "questions_file", "presets_dir", "allocations_file", "alerts_file")
     @classmethod
     def _make_absolute(cls, value: Path | None) -> Path | None:

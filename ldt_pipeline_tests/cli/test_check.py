@@ -132,8 +132,8 @@ def test_export_presets(ldt: Run) -> None:
     [
         ("s3://bucket/lists", "s3fs"),
         ("nonsense://lists", "nonsense"),
-        ("sftp://timer:hunter2@host/lists", "paramiko"),
-        ("ftp://timer:hunter2@127.0.0.1:9/lists", "refused"),
+        ("sftp://timer@host/lists", "paramiko"),
+        ("ftp://timer@127.0.0.1:9/lists", "refused"),
         ("github://lists", "nothing can be written"),
         ("here.txt", "is no folder"),
         ("here.txt/lists", "is no folder"),
@@ -148,7 +148,6 @@ def test_an_export_target_that_nothing_can_be_written_to(
     (line,) = lines(ran, "✗")
     assert "export target" in line
     assert problem in line
-    assert "hunter2" not in ran.out + ran.err
 
 
 def test_an_export_target(ldt: Run, tmp_path: Path) -> None:

@@ -177,6 +177,19 @@ def test_folders_are_absolute(environment: pytest.MonkeyPatch, tmp_path: Path) -
     assert settings.api_base_url == "http://127.0.0.1:8000/v0"
 
 
+def test_where_exports_go_holds_no_password(environment: pytest.MonkeyPatch) -> None:
+    """It is entered in the ledger, which is published."""
+    environment.setenv("LDT_EXPORT_TARGET", "ftp://timer:hunter2@timing.example/lists")
+    with pytest.raises(SettingsError, match="must not hold a password") as raised:
+        load_settings()
+    assert "hunter2" not in str(raised.value)
+    for target in ("s3://bucket/lists", "abfs://lists@account.example", "ftp://timer@t.example"):
+        environment.setenv("LDT_EXPORT_TARGET", target)
+        assert load_settings().export_target == target
+    environment.setenv("LDT_EXPORT_TARGET", "~/lists")
+    assert load_settings().export_target == str(Path("~/lists").expanduser())
+
+
 def test_minimum_ages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LDT_MINIMUM_AGES", "3517846101=18, a=b=16")
     assert load_settings().minimum_ages == {"3517846101": 18, "a=b": 16}
