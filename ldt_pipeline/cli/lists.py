@@ -184,13 +184,14 @@ def start_list(
     reading = Reading.begin(settings)
     with open_published(settings.published_path) as connection:
         day = on.date() if on else None
-        days = start_days(connection, race_id)
+        # What comes first says what the file lacks.
         if as_of is None:
-            rows = read_start_list(connection, race_id, day)
-            is_one_of_several = day is not None and days != [day]
-            without_day = count_undated(connection, race_id) if is_one_of_several else 0
+            rows, without_day = read_start_list(connection, race_id, day), 0
         else:
             rows, without_day = read_start_list_as_of(connection, race_id, as_of, day)
+        days = start_days(connection, race_id)
+        if as_of is None and day is not None and days != [day]:
+            without_day = count_undated(connection, race_id)
     export_id = None
     if out is not None or to_format != "table":
         export_id = enter_into_ledger(
