@@ -43,9 +43,9 @@ def race_exports(context: dg.AssetExecutionContext, storage: Storage) -> Materia
             "`ldt start-list` writes one by hand.",
             allow_retries=False,
         )
-    storage.require_published()
-    tag_run(context, storage.settings.published_path, races=[race_id])
-    done = export_race(storage.settings, race_id, now())
+    with storage.reading_published():
+        tag_run(context, storage.settings.published_path, races=[race_id])
+        done = export_race(storage.settings, race_id, now())
     without_day = max((each.undated for each in done), default=0)
     if without_day:
         context.log.warning(

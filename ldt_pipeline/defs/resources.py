@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from ldt_pipeline.api.client import Client
 from ldt_pipeline.connecting import connect
@@ -55,11 +56,23 @@ class Storage(dg.ConfigurableResource[None]):
         """Give the raw store."""
         return RawStore(str(self.settings.raw_dir))
 
-    def require_published(self) -> None:
-        """Stop a run that reads the published file, in a sentence, where there is none yet."""
+    @contextmanager
+    def reading_published(self) -> Generator[None]:
+        """Stop a run that reads the published file, in a sentence, where it can't be used.
+
+        There may be none yet; or, after an upgrade, the one of another version, until it is replaced.
+        """
         if not self.settings.published_path.exists():
             raise dg.Failure(
                 "Nothing is published yet: the daemon publishes once the first load is complete, and "
                 "so does `ldt sync`.",
                 allow_retries=False,
             )
+        try:
+            yield
+        except (duckdb.CatalogException, duckdb.BinderException):
+            raise dg.Failure(
+                "What is published is of another version of the pipeline: the daemon replaces it, and "
+                "so does `ldt sync`. If that finds nothing new, `ldt rebuild` does.",
+                allow_retries=False,
+            ) from None

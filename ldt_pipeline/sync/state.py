@@ -13,7 +13,7 @@ from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.feeds.snapshots import not_found
 from ldt_pipeline.instants import now
 from ldt_pipeline.race_calendar import AFTER_START
-from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import partition_folder
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
@@ -73,6 +73,7 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
     """
     with open_warehouse(settings.warehouse_path, wait_seconds=wait_seconds) as connection:
         store = RawStore(str(settings.raw_dir))
+        not_loaded = pending(connection, store)
         return State(
             held={feed.name: live_count(connection, feed.entity) for feed in CHANGE_FEEDS},
             rejected={
@@ -84,10 +85,11 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
                 settings.event_ids,
                 damaged=_damaged_events(store),
                 applied_at=applied_at(settings.allocations_dir),
-                not_found=not_found(store),
+                # An answer that waits to be loaded is one: nobody has to be asked again meanwhile.
+                answered=[*not_found(store), *_read_since(not_loaded)],
             ),
             races=_races(connection),
-            pending_extracts=len(pending(connection, store)),
+            pending_extracts=len(not_loaded),
             erasures=what_is_due(connection, store, settings),
             is_published=settings.published_path.exists()
             and is_published(connection, personal_data=settings.publish_personal_data),
@@ -106,6 +108,14 @@ def _uneven(
     return found
 
 
+def _read_since(not_loaded: list[Manifest]) -> list[tuple[str, str, dt.datetime]]:
+    """Give which lists of which events were read, and when, by extracts that are not loaded yet."""
+    feeds = {feed.name for feed in SNAPSHOT_FEEDS}
+    return [
+        (each.partition, each.feed, each.extracted_at) for each in not_loaded if each.feed in feeds
+    ]
+
+
 def _damaged_events(store: RawStore) -> set[str]:
     """Give the partition folders of events of which an extract was damaged."""
     feeds = {feed.name for feed in SNAPSHOT_FEEDS}
@@ -118,7 +128,7 @@ def _events(
     *,
     damaged: set[str],
     applied_at: dict[str, dt.datetime],
-    not_found: list[tuple[str, str, dt.datetime]],
+    answered: list[tuple[str, str, dt.datetime]],
 ) -> list[EventState]:
     feeds = [feed.name for feed in SNAPSHOT_FEEDS]
     rows = connection.execute(
@@ -152,7 +162,7 @@ def _events(
         """,
         [
             [*configured, *applied_at],
-            *([each[column] for each in not_found] for column in range(3)),
+            *([each[column] for each in answered] for column in range(3)),
             *(feeds, len(feeds), now() - AFTER_START),
         ],
     ).fetchall()

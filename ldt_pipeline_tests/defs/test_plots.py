@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import dagster as dg
+import duckdb
 import pytest
 
 from ldt_pipeline.definitions import defs
@@ -17,6 +18,7 @@ from ldt_pipeline.defs.jobs import JOBS
 from ldt_pipeline.defs.plot_assets import PLOTS, race_office_plots
 from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.instants import now
+from ldt_pipeline.settings import load_settings
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +92,14 @@ def test_before_anything_is_published_there_is_nothing_to_draw(instance) -> None
     assert ticked.total_requested == 0
     with pytest.raises(dg.Failure, match="Nothing is published yet"):
         drawn(instance)
+
+
+def test_what_another_version_published_is_called_so(synced) -> None:
+    """New plots are asked for right after an upgrade, when the file is still the old one."""
+    with duckdb.connect(str(load_settings().published_path)) as connection:
+        connection.execute("DROP TABLE registrations_by_day")
+    with pytest.raises(dg.Failure, match="another version of the pipeline"):
+        drawn(synced)
 
 
 def test_no_job_of_a_sync_draws() -> None:

@@ -233,6 +233,16 @@ def test_a_poll_gives_up_before_dagster_ends_it(synced, sandbox, fault) -> None:
     assert "GET /participants" in result.skip_message
 
 
+def test_events_that_wait_to_be_loaded_are_not_read_again(synced, account) -> None:
+    """While a backfill runs nothing is loaded, and each event was read every half minute."""
+    make_all_events_due()
+    (request,) = tick(partition_sensor, synced).run_requests
+    job = defs.resolve_job_def(request.job_name)
+    assert job.execute_in_process(instance=synced, tags=request.tags).success
+    assert read_state(load_settings()).pending_extracts
+    assert isinstance(tick(partition_sensor, synced), dg.SkipReason)
+
+
 def test_what_fails_again_and_again_is_tried_less_and_less(synced, account, sandbox) -> None:
     """A key that is revoked over a weekend would leave thousands of failed runs otherwise."""
     sandbox.revoke_key(sandbox.api_key)
