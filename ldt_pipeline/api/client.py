@@ -127,8 +127,7 @@ class Client:
     ) -> Page:
         """Get one page of a list.
 
-        One with more records than `page[size]` asks for (the reference's own example mangles it) is
-        warned of once: cursors and totals prove a list whole whatever its pages hold.
+        One that holds more than `page[size]` is warned of once: totals prove a list whole all the same.
 
         Raises:
             ApiError: See the subclasses.
@@ -140,11 +139,9 @@ class Client:
         if size and len(page.records) > size and not self._has_warned_of_size:
             self._has_warned_of_size = True
             _logger.warning(
-                "GET %s gave %d records where page[size]=%d asked for fewer: the API does not obey "
-                "page[size]. Lists are read to their ends all the same.",
-                self.describe(operation, record_id),
-                len(page.records),
-                size,
+                f"GET {self.describe(operation, record_id)} gave {len(page.records)} records where "
+                f"page[size]={size} asked for fewer: the API does not obey page[size]. Lists are "
+                "read to their ends all the same."
             )
         return page
 

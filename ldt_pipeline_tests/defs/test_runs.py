@@ -245,34 +245,6 @@ def sandbox_faults(**rates: float):
     return Faults(rates=rates)
 
 
-def test_a_check_that_fails_says_what_is_wrong_and_what_to_do(synced, account) -> None:
-    account.delete_participant(sorted(account.participant_ids())[7])
-    runner = Runner(defs, synced, lambda _: None)
-    with pytest.raises(RunFailedError) as failed:
-        runner.run(PUBLISH, config=publish_config())
-    assert str(failed.value) == (
-        "Nothing was published, the last published file stays. api_totals: How many participants more "
-        "or fewer we hold than the API says it has, or it was never asked (`ldt sync` puts that "
-        "right): 1."
-    )
-
-
-def test_a_check_before_the_marts_says_so_too(synced, account) -> None:
-    account.update_participant(sorted(account.participant_ids())[7], bib_number="B7")
-    runner = Runner(defs, synced, lambda _: None)
-    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
-        connection.execute(
-            "INSERT INTO tidy.participant_answers BY NAME "
-            "SELECT 'nobody' AS participant_id, 0 AS position, 'x' AS answer"
-        )
-    with pytest.raises(RunFailedError) as failed:
-        runner.run(PUBLISH, config=publish_config())
-    assert "blocking asset check" not in str(failed.value)
-    assert "participant_answers: Rows with a participant_id that is not in participants: 1" in str(
-        failed.value
-    )
-
-
 def test_a_rebuild_needs_no_api_and_gives_the_same_tables(
     synced, account, sandbox, monkeypatch
 ) -> None:
