@@ -191,20 +191,30 @@ def explaining(*, verbose: bool) -> Generator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise  # click's own: wrong usage, --help
     except BrokenPipeError:
-        # A reader that has had enough (`| head`). What is left for it must not be tried again at exit.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
+        # A reader that has had enough (`| head`).
+        _discard(1, 2)
         raise click.exceptions.Exit(_READER_GONE) from None
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise
         failure = _failure_of(error)
+        try:
+            sys.stdout.flush()
+        except OSError:  # it is what has no room
+            _discard(1)
         if verbose:
             click.echo(
                 lines_of(without_secrets("".join(traceback.format_exception(error)))), err=True
             )
         raise failure from None
+
+
+def _discard(*numbers: int) -> None:
+    """Let go of what is left for streams, by their numbers: at exit Python would try it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in numbers:
+        os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def _failure_of(error: BaseException) -> click.ClickException:

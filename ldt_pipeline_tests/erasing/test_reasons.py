@@ -249,7 +249,7 @@ def test_retention_reaches_what_was_exported_after_the_race_and_nothing_else(
 def test_nothing_due_reads_no_raw_data(
     api: OtherApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account = Account.of(tmp_path / "data", api, retention_days=100_000)
+    account = Account.of(tmp_path / "data", api, retention_days=36_000)
     account.sync()
 
     def read(*_: Any, **__: Any) -> Any:
