@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -131,18 +130,14 @@ def _target_line(target: str) -> Line:
     from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
     from upath import UPath  # noqa: PLC0415
 
-    def without_login(text: str) -> str:
-        return re.sub(r"//[^/]*@", "//", text)
-
-    shown = without_login(target)
     try:
         place = UPath(target)
         # Some connect at once, and each of them has errors of its own.
         is_local = isinstance(place.fs, LocalFileSystem)
     except Exception as error:
-        problem = without_login(" ".join(str(error).split())).rstrip(".")
+        problem = " ".join(str(error).split()).rstrip(".")
         return Line(
-            "✗", "export target", f"LDT_EXPORT_TARGET is {shown}, where nothing can be written as it "
+            "✗", "export target", f"LDT_EXPORT_TARGET is {target}, where nothing can be written as it "
             f"is: {problem or type(error).__name__}.",
         )  # fmt: skip
     if is_local:
@@ -154,7 +149,7 @@ def _target_line(target: str) -> Line:
             )
         if not os.access(nearest, os.W_OK | os.X_OK):
             return Line("✗", "export target", f"LDT_EXPORT_TARGET: {nearest} can't be written.")
-    return Line("✓", "export target", shown)
+    return Line("✓", "export target", target)
 
 
 def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
