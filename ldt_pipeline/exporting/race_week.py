@@ -103,13 +103,21 @@ def _abandoned(
     out = ledger.last_of_each(
         settings.ledger_dir, recipient=settings.export_recipient, made_by=MADE_BY
     )
-    first = (moment - AFTER_START).astimezone(dt.UTC).date()
-    held = {(each.race_id, each.on) for each in out if each.participants and each.on}
-    days = ((race_id, dt.date.fromisoformat(on)) for race_id, on in sorted(held))
+    first = str((moment - AFTER_START).astimezone(dt.UTC).date())
+    held = sorted(
+        {(each.race_id, each.on) for each in out if each.participants and each.on >= first}
+    )
+    if not held:
+        return []
+    rows = connection.execute(
+        """
+        SELECT DISTINCT race_id, race_start_at::DATE::VARCHAR FROM query_table($list)
+        WHERE list_contains($races, race_id)
+        """,
+        {"list": list_of_starts(connection), "races": [race_id for race_id, _ in held]},
+    ).fetchall()
     return [
-        (race_id, day)
-        for race_id, day in days
-        if day >= first and not listed(connection, race_id, day)
+        (race_id, dt.date.fromisoformat(on)) for race_id, on in held if (race_id, on) not in rows
     ]
 
 

@@ -200,6 +200,15 @@ def test_a_start_that_is_put_off_leaves_nobody_on_the_old_list(
     assert len(old.read_text().splitlines()) == 3
 
 
+def test_what_is_due_without_personal_data(tmp_path: Path) -> None:
+    """People were published once, and exported; the schedule has to go on all the same."""
+    settings = publish(tmp_path / "data", [row("a")])
+    export_race(settings, "r1", START)
+    with duckdb.connect(str(settings.published_path)) as connection:
+        connection.execute("ALTER TABLE start_list RENAME TO start_list_anonymous")
+    assert due_races(settings, START) == ["r1"]
+
+
 def test_a_list_of_a_start_that_is_over_stays(tmp_path: Path) -> None:
     settings = publish(tmp_path / "data", [row("a"), row("b")])
     export_race(settings, "r1", START)
