@@ -33,6 +33,11 @@ def trimmed(column: str) -> str:
         ELSE trim({column}, '{WHITE_SPACE}') END"""
 
 
+def _day(instant: str) -> str:
+    """Write the day of an instant in UTC: to look up a time zone takes DuckDB twice as long in all."""
+    return f"make_timestamp(epoch_us({instant}))::DATE"
+
+
 def described_participants(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
     """Count participants by what they say of their event and race.
 
@@ -105,9 +110,7 @@ def registered_by_day(connection: duckdb.DuckDBPyConnection, source: str) -> pl.
         connection,
         f"SELECT * FROM ({source}) WHERE race_start_at IS NOT NULL AND created_at IS NOT NULL",
         by=("event_id", "race_id", "race_name", "race_day", "day"),
-        given="""
-            (race_start_at AT TIME ZONE 'UTC')::DATE AS race_day,
-            (created_at AT TIME ZONE 'UTC')::DATE AS day""",
+        given=f"{_day('race_start_at')} AS race_day, {_day('created_at')} AS day",
         measures="count(*) FILTER (deleted_at IS NULL) AS standing",
         newest=_NEWEST.format(key="participant_id", otherwise="created_at"),
     )

@@ -84,6 +84,7 @@ def build_versions(
         whose: A condition on `participant_id`, of people who have no rows there.
     """
     connection.execute(_TIMELINE.format(whose=whose, ahead_days=AHEAD_MOST.days))
+    # Of few people DuckDB would still join all that are stored: it takes the condition to one table alone.
     names = list(table("participant_versions").schema)
     shared = [name for name in names if name in table("start_list").schema]
     connection.execute(
@@ -94,9 +95,12 @@ def build_versions(
             coalesce(timeline.valid_from, least(listed.registered_at, listed.updated_at),
                 first_seen_at)
         FROM (SELECT * FROM marts.start_list WHERE {whose}) AS listed
-        JOIN tidy.participants AS stored USING (participant_id)
-        JOIN ops.sightings
-            ON sightings.id = stored.participant_id AND record_hash = stored._record_hash
+        JOIN (SELECT participant_id, _record_hash FROM tidy.participants WHERE {whose}) AS stored
+            USING (participant_id)
+        JOIN (
+            SELECT * FROM (SELECT * RENAME id AS participant_id FROM ops.sightings) WHERE {whose}
+        ) AS sighted
+            ON sighted.participant_id = stored.participant_id AND record_hash = stored._record_hash
         LEFT JOIN timeline
             ON timeline.participant_id = listed.participant_id AND timeline.is_newest
         """
