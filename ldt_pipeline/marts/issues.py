@@ -16,13 +16,13 @@ import polars as pl
 from ldt_pipeline.marts.attribution import GROUP_CLAIM, claims, with_group
 from ldt_pipeline.marts.common import trimmed
 from ldt_pipeline.marts.starter_issues import (
+    ages,
     duplicate_bibs,
     entered_twice,
     missing_details,
     missing_names,
     missing_races,
     not_over,
-    under_age,
 )
 from ldt_pipeline.tables import table
 
@@ -65,7 +65,7 @@ def data_issues(
         duplicate_bibs(starters),
         missing_races(starters),
         missing_names(starters),
-        under_age(starters, minimum_ages or {}),
+        *ages(starters, minimum_ages or {}),
         entered_twice(starters),
         *missing_details(starters, now=now),
         _groups_over_capacity(partner_allocations),

@@ -26,6 +26,11 @@ STARTER_COLUMNS = (
 
 _IDS_SHOWN = 5
 
+_NO_AGE = (
+    "there is no date of birth that could be read, or no start. Ask for it, or map the question that"
+    " asks for it in the questions file."
+)
+
 
 def not_over(*, now: datetime) -> pl.Expr:
     """Whether a starter's race is still to come, or may be: what is over, nobody can mend."""
@@ -127,16 +132,16 @@ def entered_twice(starters: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def under_age(starters: pl.DataFrame, minimum_ages: Mapping[str, int]) -> pl.DataFrame:
-    """Starters who are too young on race day, of races for which a minimum age is set."""
-    ages = pl.DataFrame(
+def ages(starters: pl.DataFrame, minimum_ages: Mapping[str, int]) -> list[pl.DataFrame]:
+    """Starters of races with a minimum age who are too young on race day, or of whom nobody can tell."""
+    minimums = pl.DataFrame(
         {"race_id": list(minimum_ages), "minimum_age": list(minimum_ages.values())},
         schema={"race_id": pl.String(), "minimum_age": pl.Int64()},
     )
-    young = starters.join(ages, on="race_id", how="inner", validate="m:1").filter(
-        pl.col("age_on_race_day") < pl.col("minimum_age")
-    )
-    return young.select(
+    limited = starters.join(minimums, on="race_id", how="inner", validate="m:1")
+    age = pl.col("age_on_race_day")
+    are_unknown = age.is_null().all().over("race_id") & (pl.len().over("race_id") > 1)
+    young = limited.filter(age < pl.col("minimum_age")).select(
         _starter_issue(
             severity="error",
             kind="under_age",
@@ -149,6 +154,41 @@ def under_age(starters: pl.DataFrame, minimum_ages: Mapping[str, int]) -> pl.Dat
             ),
         )
     )
+    unknown = limited.filter(age.is_null() & ~are_unknown).select(
+        _starter_issue(
+            severity="warning",
+            kind="age_unknown",
+            sentence=pl.format(
+                "Participant {} can't be held against the minimum age of race {} ({}): " + _NO_AGE,
+                "participant_id",
+                "race_id",
+                "minimum_age",
+            ),
+        )
+    )
+    races = (
+        limited.filter(are_unknown)
+        .group_by("race_id", "minimum_age")
+        .agg(
+            pl.col("event_id").min(),
+            pl.lit(None, pl.String()).alias("participant_id"),
+            pl.len().alias("starters"),
+        )
+        .select(
+            _starter_issue(
+                severity="warning",
+                kind="age_unknown",
+                sentence=pl.format(
+                    "None of the {} starters of race {} can be held against its minimum age ({}): "
+                    + _NO_AGE,
+                    "starters",
+                    "race_id",
+                    "minimum_age",
+                ),
+            )
+        )
+    )
+    return [young, unknown, races]
 
 
 def missing_races(starters: pl.DataFrame) -> pl.DataFrame:

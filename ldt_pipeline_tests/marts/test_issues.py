@@ -151,7 +151,7 @@ def test_nobody_is_told_of_starters_whose_race_is_over(
         starter("a3", first_name=None, race_start_at=start),
         minimum_ages={"r1": 16},
     )
-    kinds = {"duplicate_bib_number", "missing_name", "under_age"}
+    kinds = {"duplicate_bib_number", "missing_name", "under_age", "age_unknown"}
     kinds |= {"entered_twice"} if start else set()
     assert {each["kind"] for each in issues} == (kinds if is_told else set())
 
@@ -340,6 +340,44 @@ def test_under_age_where_a_minimum_is_set() -> None:
     assert subjects(issues, "under_age") == ["a1"]
     assert [each["severity"] for each in issues if each["kind"] == "under_age"] == ["error"]
     assert subjects(found(starter("a1", age_on_race_day=3)), "under_age") == []
+
+
+def test_an_age_that_nobody_knows_is_told_where_a_minimum_is_set() -> None:
+    """It looked as if everybody had been checked: no date, one of two digits a year, or no start."""
+    issues = found(
+        starter("a1", age_on_race_day=30),
+        starter("a2"),
+        starter("a3", age_on_race_day=None, race_start_at=None, date_of_birth=date(2015, 1, 2)),
+        starter("a4", is_redacted=True),
+        starter("b1", race_id="r2"),
+        minimum_ages={"r1": 16},
+    )
+    assert [each for each in issues if each["kind"] == "age_unknown"] == [
+        {
+            "severity": "warning",
+            "kind": "age_unknown",
+            "event_id": "e1",
+            "race_id": "r1",
+            "subject_id": each,
+            "sentence": f"Participant {each} can't be held against the minimum age of race r1 (16): "
+            "there is no date of birth that could be read, or no start. Ask for it, or map the "
+            "question that asks for it in the questions file.",
+        }
+        for each in ("a2", "a3")
+    ]
+
+
+def test_where_nobody_has_an_age_the_race_is_told_of_once() -> None:
+    """The question is not mapped, or was never asked: a sentence for each starter would hide all else."""
+    issues = found(*(starter(f"a{number}") for number in range(9)), minimum_ages={"r1": 16})
+    assert [(each["subject_id"], each["sentence"]) for each in issues] == [
+        (
+            "",
+            "None of the 9 starters of race r1 can be held against its minimum age (16): there is no "
+            "date of birth that could be read, or no start. Ask for it, or map the question that asks "
+            "for it in the questions file.",
+        )
+    ]
 
 
 def test_the_same_person_typed_on_two_devices() -> None:
