@@ -247,6 +247,12 @@ def missing_details(starters: pl.DataFrame, *, now: datetime) -> list[pl.DataFra
         contacts,
         _lacking(near, "wave", what="wave", advice="put the participant into one"),
         _lacking(near, "bib_number", what="bib", advice="give the participant one", kind="bib"),
+        _lacking(
+            near,
+            "date_of_birth",
+            what="date of birth that could be read",
+            advice="ask the participant for it",
+        ),
     ]
 
 

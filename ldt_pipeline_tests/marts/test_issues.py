@@ -367,6 +367,23 @@ def test_an_age_that_nobody_knows_is_told_where_a_minimum_is_set() -> None:
     ]
 
 
+def test_a_date_of_birth_that_could_not_be_read_is_missed_shortly_before_a_race() -> None:
+    """Results are by age: an answer such as 02/03/85 left its place empty, and nobody was told."""
+    later = {"race_id": "r2", "race_start_at": NOW + timedelta(days=70)}
+    born = {"date_of_birth": date(1990, 2, 3)}
+    issues = found(
+        starter("a1", **born), starter("a2"), starter("b1", **born, **later), starter("b2", **later)
+    )
+    assert [(each["subject_id"], each["kind"], each["sentence"]) for each in issues] == [
+        (
+            "a2",
+            "missing_date_of_birth",
+            "Participant a2 has no date of birth that could be read, others of race r1 do, and it "
+            "starts on 2026-04-27: ask the participant for it.",
+        )
+    ]
+
+
 def test_where_nobody_has_an_age_the_race_is_told_of_once() -> None:
     """The question is not mapped, or was never asked: a sentence for each starter would hide all else."""
     issues = found(*(starter(f"a{number}") for number in range(9)), minimum_ages={"r1": 16})
