@@ -41,16 +41,23 @@ class Related:
 
 
 def places(connection: duckdb.DuckDBPyConnection, subjects: Sequence[Subject]) -> list[Place]:
-    """Give those of the subjects that the warehouse holds."""
+    """Give those of the subjects that the warehouse holds.
+
+    Of whom every record was rejected, nothing but the id is known.
+    """
     found: list[Place] = []
     for entity in ENTITIES:
         key = table(entity).key[0]
         rows = connection.execute(
             f"""
             SELECT "{key}", event_id, race_id, coalesce(gdpr_redacted, FALSE) FROM tidy.{entity}
-            WHERE list_contains(?::VARCHAR[], "{key}") ORDER BY 1
+            WHERE list_contains($ids::VARCHAR[], "{key}")
+            UNION SELECT record_id, NULL, NULL, FALSE FROM ops.rejections
+            WHERE entity = '{entity}' AND list_contains($ids::VARCHAR[], record_id)
+                AND record_id NOT IN (SELECT "{key}" FROM tidy.{entity})
+            ORDER BY 1
             """,
-            [[each.id for each in subjects if each.entity == entity]],
+            {"ids": [each.id for each in subjects if each.entity == entity]},
         ).fetchall()
         found += [
             Place(entity=entity, id=row[0], event_id=row[1], race_id=row[2], is_redacted=row[3])
