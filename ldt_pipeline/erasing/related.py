@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ldt_pipeline.erasing.book import ENTITIES, Reason
+from ldt_pipeline.erasing.book import ENTITIES, Book, Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import registered
@@ -64,6 +64,19 @@ def places(connection: duckdb.DuckDBPyConnection, subjects: Sequence[Subject]) -
             for row in rows
         ]
     return found
+
+
+def strangers(
+    asked: Sequence[Subject], held: Sequence[Place], book: Book
+) -> list[tuple[int, Subject]]:
+    """Give those of the subjects that are neither held nor erased, with their place, from 1, by entity."""
+    known = {(each.entity, each.id) for each in held}
+    return [
+        (place, each)
+        for entity in ENTITIES
+        for place, each in enumerate((each for each in asked if each.entity == entity), 1)
+        if (entity, each.id) not in known and not book.knows(entity, each.id)
+    ]
 
 
 def linked(connection: duckdb.DuckDBPyConnection, subjects: Sequence[Subject]) -> list[Subject]:
