@@ -42,6 +42,7 @@ class EraseConfig(dg.Config):
         "dagster/table_name": "raw.erasures",
         "dagster/column_schema": dg.TableSchema(
             columns=[
+                dg.TableColumn("entity", "string", description="What the id is one of."),
                 dg.TableColumn("id", "string", description="The entry that was erased."),
                 dg.TableColumn("eventId", "string", description="Its event."),
                 dg.TableColumn("raceId", "string", description="Its race."),
