@@ -79,7 +79,7 @@ def _look_up(settings: Settings, kind: str, ids: tuple[str, ...]) -> list[Subjec
     from ldt_pipeline.erasing import ledger  # noqa: PLC0415
     from ldt_pipeline.erasing.book import Book, Reason  # noqa: PLC0415
     from ldt_pipeline.erasing.due import Subject  # noqa: PLC0415
-    from ldt_pipeline.erasing.related import linked, places, related  # noqa: PLC0415
+    from ldt_pipeline.erasing.related import linked, places, related, strangers  # noqa: PLC0415
     from ldt_pipeline.raw import RawStore  # noqa: PLC0415
     from ldt_pipeline.warehouse.connection import open_warehouse  # noqa: PLC0415
 
@@ -95,15 +95,10 @@ def _look_up(settings: Settings, kind: str, ids: tuple[str, ...]) -> list[Subjec
         held = places(connection, subjects)
         others = related(connection, subjects)
     book = Book.read(RawStore(str(settings.raw_dir)))
-    known = {(each.entity, each.id) for each in held}
-    strangers = [
-        each.id
-        for each in asked
-        if (each.entity, each.id) not in known and not book.knows(each.entity, each.id)
-    ]
-    if strangers:
+    unknown = [each.id for _, each in strangers(asked, held, book)]
+    if unknown:
         raise CommandError(
-            f"No {kind} {', '.join(clean(each) for each in strangers)} is held here. Nobody was "
+            f"No {kind} {', '.join(clean(each) for each in unknown)} is held here. Nobody was "
             "erased. Ids are those of the column "
             f"{kind}_id, as in start_list; an event or race id is another thing."
         )

@@ -1,26 +1,30 @@
 """The erasures feed: materialising it takes people's data out of every copy."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 from pydantic import Field
 
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
 from ldt_pipeline.defs.raw_assets import GROUP
 from ldt_pipeline.defs.resources import Storage
-from ldt_pipeline.erasing.book import Reason
+from ldt_pipeline.erasing.book import Book, Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.erasing.erase import erase
+from ldt_pipeline.erasing.related import linked, places, strangers
 from ldt_pipeline.home import records_database, records_folders
 from ldt_pipeline.progress import reporter
 from ldt_pipeline.raw import ERASURES
+from ldt_pipeline.warehouse.connection import open_warehouse
 
 
 class EraseConfig(dg.Config):
     """Whom to erase besides those who are due: ids, never names."""
 
     participants: list[str] = Field(default_factory=list)
-    """Participants, by id."""
+    """Participants, by id; the one application that led to each goes with it."""
     applications: list[str] = Field(default_factory=list)
-    """Applications, by id."""
+    """Applications, by id; the one participant that each led to goes with it."""
 
 
 @dg.asset(
@@ -38,6 +42,7 @@ class EraseConfig(dg.Config):
         "dagster/table_name": "raw.erasures",
         "dagster/column_schema": dg.TableSchema(
             columns=[
+                dg.TableColumn("entity", "string", description="What the id is one of."),
                 dg.TableColumn("id", "string", description="The entry that was erased."),
                 dg.TableColumn("eventId", "string", description="Its event."),
                 dg.TableColumn("raceId", "string", description="Its race."),
@@ -70,7 +75,7 @@ def raw_erasures(
     erased = erase(
         storage.settings,
         storage.raw(),
-        asked,
+        _with_linked(storage, asked) if asked else (),
         dagster_homes=records_folders(),
         dagster_database=records_database(context.instance),
         progress=reporter("erase"),
@@ -94,3 +99,30 @@ def raw_erasures(
             "recipients_to_tell": len(erased.recipients),
         }
     )
+
+
+def _with_linked(storage: Storage, asked: Sequence[Subject]) -> list[Subject]:
+    """Give whom somebody asked for, with the application or entry of the same person, as `ldt erase`.
+
+    Raises:
+        Failure: Somebody isn't held here. What was typed may be a name: it is not repeated.
+    """
+    path = storage.settings.warehouse_path
+    if not path.exists():
+        raise dg.Failure(
+            "There is no warehouse yet, so nobody can be looked up: run `ldt sync` or `ldt rebuild` "
+            "first.",
+            allow_retries=False,
+        )
+    with open_warehouse(path) as connection:
+        subjects = [*asked, *linked(connection, asked)]
+        held = places(connection, asked)
+    unknown = strangers(asked, held, Book.read(storage.raw()))
+    if unknown:
+        which = ", ".join(f"number {place} of `{each.entity}`" for place, each in unknown)
+        raise dg.Failure(
+            f"Not held here: {which} in the configuration. Nobody was erased. Ids are those of the "
+            "columns participant_id and application_id, as in start_list.",
+            allow_retries=False,
+        )
+    return subjects

@@ -25,6 +25,10 @@ from ldt_pipeline.raw import ERASURES, Manifest, RawStore
 ENTITIES = ("participants", "applications")
 """What can be erased, by the tidy table that it is in."""
 
+PEOPLE = "people"
+"""The partition of the feed that tells of people: who is erased together is entered in one file, so
+that nobody of them is left out where this is killed."""
+
 RACES = "races"
 """The partition of the feed that tells of whole races that lie long ago."""
 
@@ -49,6 +53,8 @@ class Reason(StrEnum):
 class Erasure(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One line of the feed: a person, or (with `before` alone) all races before an instant."""
 
+    entity: str = ""
+    """What the id is one of; where it doesn't say so, an older version wrote it: the partition does."""
     id: str = ""
     event_id: str | None = None
     race_id: str | None = None
@@ -86,7 +92,7 @@ class Book:
         book = cls()
         for manifest in store.manifests(ERASURES):
             for erasure in read_erasures(store, manifest):
-                book.add(manifest.partition, erasure)
+                book.add(erasure.entity or manifest.partition, erasure)
         return book
 
     def add(self, entity: str, erasure: Erasure) -> None:
@@ -176,12 +182,12 @@ def read_erasures(store: RawStore, manifest: Manifest) -> list[Erasure]:
     return [decoder.decode(line) for line in lines]
 
 
-def write_erasures(store: RawStore, entity: str, erasures: Iterable[Erasure]) -> Manifest:
-    """Enter erasures into the feed. From here on they are never stored again."""
+def write_erasures(store: RawStore, partition: str, erasures: Iterable[Erasure]) -> Manifest:
+    """Enter erasures into the feed, all or none. From here on they are never stored again."""
     writer = store.writer(
         feed=ERASURES,
         partition_key="of",
-        partition=entity,
+        partition=partition,
         extracted_at=now(),
         source={},
     )

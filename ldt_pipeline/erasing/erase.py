@@ -27,7 +27,7 @@ import duckdb
 
 from ldt_pipeline.allocations.agreed import plans_dir
 from ldt_pipeline.erasing import ledger, published, traces
-from ldt_pipeline.erasing.book import ENTITIES, RACES, Book, Erasure, Reason, write_erasures
+from ldt_pipeline.erasing.book import ENTITIES, PEOPLE, RACES, Book, Erasure, Reason, write_erasures
 from ldt_pipeline.erasing.database import blank_database
 from ldt_pipeline.erasing.due import Subject, what_is_due
 from ldt_pipeline.erasing.exported import delete_exports_with, delete_old_exports
@@ -159,8 +159,8 @@ def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> _En
     receipts = ledger.received(settings.ledger_dir, _ids_of(subjects.values(), "participants"))
     erased_at = now()
     result = Erased(people=len(subjects))
+    lines: list[Erasure] = []
     for entity in ENTITIES:
-        lines: list[Erasure] = []
         for each in subjects.values():
             if each.entity != entity:
                 continue
@@ -170,6 +170,7 @@ def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> _En
             result.recipients += [text for text in sentences if text not in result.recipients]
             lines.append(
                 Erasure(
+                    entity=entity,
                     id=each.id,
                     event_id=event_id,
                     race_id=race_id,
@@ -178,8 +179,8 @@ def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> _En
                     recipients=sentences,
                 )
             )
-        if lines:
-            write_erasures(store, entity, lines)
+    if lines:
+        write_erasures(store, PEOPLE, lines)
     if before is not None:
         line = Erasure(before=before, reason=Reason.RETENTION, erased_at=erased_at)
         write_erasures(store, RACES, [line])

@@ -10,6 +10,7 @@ go by their content, and after retention by their age.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -67,11 +68,15 @@ def delete_old_exports(
 
 def _entered(settings: Settings) -> Iterator[tuple[Path, ledger.InFile]]:
     """Give the files of the data folder that the ledger knows, with who may be in them."""
-    folder = settings.data_dir.resolve()
+    # The folder of exports, or one in it, may be a link to one that others share.
+    folders = (settings.data_dir, settings.data_dir.resolve(), settings.exports_dir.resolve())
     for file, who in ledger.who_is_in(settings.ledger_dir).items():
         path = Path(file)
         # Not all of them are paths: one may be an address in a bucket, or standard output.
-        if path.is_absolute() and path.resolve().is_relative_to(folder):
+        if not path.is_absolute():
+            continue
+        places = (Path(os.path.normpath(path)), path.resolve())
+        if any(place.is_relative_to(folder) for place in places for folder in folders):
             yield path, who
 
 

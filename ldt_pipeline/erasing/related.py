@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ldt_pipeline.erasing.book import ENTITIES, Reason
+from ldt_pipeline.erasing.book import ENTITIES, Book, Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import registered
@@ -41,22 +41,42 @@ class Related:
 
 
 def places(connection: duckdb.DuckDBPyConnection, subjects: Sequence[Subject]) -> list[Place]:
-    """Give those of the subjects that the warehouse holds."""
+    """Give those of the subjects that the warehouse holds.
+
+    Of whom every record was rejected, nothing but the id is known.
+    """
     found: list[Place] = []
     for entity in ENTITIES:
         key = table(entity).key[0]
         rows = connection.execute(
             f"""
             SELECT "{key}", event_id, race_id, coalesce(gdpr_redacted, FALSE) FROM tidy.{entity}
-            WHERE list_contains(?::VARCHAR[], "{key}") ORDER BY 1
+            WHERE list_contains($ids::VARCHAR[], "{key}")
+            UNION SELECT record_id, NULL, NULL, FALSE FROM ops.rejections
+            WHERE entity = '{entity}' AND list_contains($ids::VARCHAR[], record_id)
+                AND record_id NOT IN (SELECT "{key}" FROM tidy.{entity})
+            ORDER BY 1
             """,
-            [[each.id for each in subjects if each.entity == entity]],
+            {"ids": [each.id for each in subjects if each.entity == entity]},
         ).fetchall()
         found += [
             Place(entity=entity, id=row[0], event_id=row[1], race_id=row[2], is_redacted=row[3])
             for row in rows
         ]
     return found
+
+
+def strangers(
+    asked: Sequence[Subject], held: Sequence[Place], book: Book
+) -> list[tuple[int, Subject]]:
+    """Give those of the subjects that are neither held nor erased, with their place, from 1, by entity."""
+    known = {(each.entity, each.id) for each in held}
+    return [
+        (place, each)
+        for entity in ENTITIES
+        for place, each in enumerate((each for each in asked if each.entity == entity), 1)
+        if (entity, each.id) not in known and not book.knows(entity, each.id)
+    ]
 
 
 def linked(connection: duckdb.DuckDBPyConnection, subjects: Sequence[Subject]) -> list[Subject]:

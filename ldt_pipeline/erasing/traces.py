@@ -10,9 +10,10 @@ library might have quoted a value.
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from ldt_pipeline.erasing.unpacking import UNREADABLE, contents
 
 BLANK = "(erased)"
 
+_logger = logging.getLogger(__name__)
 _SHORTEST_TEXT = 6
 _SQLITE = b"SQLite format 3\x00"
 _BUSY_SECONDS = 60
+_VALUES_AT_ONCE = 1_000
 _PHONE = re.compile(r"\+?[\d(][\d ()./-]{5,}\d")
 _DATE = re.compile(r"\d{4}[-./]\d{1,2}([-./]\d{1,2})?|\d{1,2}[-./]\d{1,2}[-./](\d{4}|\d{2})")
 """Dates are everybody's: today's stands in each record that Dagster wrote today."""
@@ -95,7 +98,7 @@ def blank_records(folder: Path, texts: Collection[str]) -> list[Path]:
         if is_sqlite:
             log = path.with_name(path.name + "-wal")
             content = path.read_bytes() + (log.read_bytes() if log.exists() else b"")
-            if any(each in content for each in needles):
+            if any(each in content for each in needles) or _says(path, needles):
                 _blank_sqlite(path, wanted)
                 changed.append(path)
         else:
@@ -108,25 +111,53 @@ def blank_records(folder: Path, texts: Collection[str]) -> list[Path]:
     return changed
 
 
+def _says(path: Path, needles: list[bytes]) -> bool:
+    """Whether a value in a database holds any of these: a long one is cut into pages, texts too."""
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+            return any(any(each in text for each in needles) for text in _values(connection))
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        _logger.warning("%s can't be read (%s): its bytes alone were searched.", path, error)
+        return False
+
+
+def _values(connection: sqlite3.Connection) -> Iterator[bytes]:
+    """Give the texts in a database, many at a time."""
+    for table, column in _text_columns(connection):
+        values = connection.execute(
+            f'SELECT CAST("{column}" AS BLOB) FROM "{table}" WHERE typeof("{column}") = \'text\''
+        )
+        while rows := values.fetchmany(_VALUES_AT_ONCE):
+            yield b"\n".join(value for (value,) in rows)
+
+
+def _text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Give the columns that may hold a text, with their tables."""
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    return [
+        (table, column)
+        for (table,) in tables
+        for _, column, kind, *_ in connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+        if kind.lower() not in _TIMES  # which is text to SQLite, and must stay an instant
+    ]
+
+
 def _blank_sqlite(path: Path, texts: Collection[str]) -> None:
     """Replace texts in every column, and leave no free page or log with the old bytes."""
     forms = forms_of(texts)
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
         connection.execute("PRAGMA secure_delete = ON")
-        tables = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall()
-        for (table,) in tables:
-            columns = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
-            for _, column, kind, *_ in columns:
-                if kind.lower() in _TIMES:  # which is text to SQLite, and must stay an instant
-                    continue
-                for form in forms:
-                    connection.execute(
-                        f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) '
-                        f'WHERE typeof("{column}") = \'text\' AND instr("{column}", ?)',
-                        [form, BLANK, form],
-                    )
+        for table, column in _text_columns(connection):
+            for form in forms:
+                connection.execute(
+                    f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) '
+                    f'WHERE typeof("{column}") = \'text\' AND instr("{column}", ?)',
+                    [form, BLANK, form],
+                )
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -165,7 +165,7 @@ def load_erasures(connection: duckdb.DuckDBPyConnection, store: RawStore) -> Non
         return
     rows = [
         {
-            "entity": manifest.partition,
+            "entity": each.entity or manifest.partition,
             "id": each.id or None,
             "event_id": each.event_id,
             "race_id": each.race_id,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from ldt_pipeline.raw.extract_files import DATA_SUFFIX, MANIFEST_SUFFIX, Damaged
 from ldt_pipeline.raw.quarantine import QUARANTINE, past_damage, waiting
 from ldt_pipeline.tables import TABLES
 from ldt_pipeline.warehouse.connection import open_warehouse
+from ldt_pipeline_tests.cli.conftest import run_ldt
 from ldt_pipeline_tests.erasing.everywhere import find
-from ldt_pipeline_tests.erasing.test_reasons import SECRETS, person
+from ldt_pipeline_tests.erasing.test_reasons import ENTERED_AT, SECRETS, person
 from ldt_pipeline_tests.other_api import OtherApi, Readings, make_dataset
 from ldt_pipeline_tests.syncing import Account, assert_equals_truth
 
@@ -173,6 +175,53 @@ def test_what_is_read_during_an_erasure_is_erased_by_the_next(
     assert find(tmp_path / "data", SECRETS), "it arrived too late"
     account.sync()
     assert find(tmp_path / "data", SECRETS) == {}
+
+
+def test_who_is_erased_together_is_entered_together(
+    account: Account, api: OtherApi, tmp_path: Path
+) -> None:
+    """Where the book could be written in half, the next sync would finish half of an erasure."""
+    secret = "an.applicant@secret.example"
+    template = next(each for each in api.dataset.live("applications") if not each["gdprRedacted"])
+    answer = {"id": "q1", "label": "Email address", "value": secret}
+    when = {"createdAt": ENTERED_AT, "updatedAt": ENTERED_AT}
+    api.put("applications", {**template, **when, "id": "theirs", "fields": [answer]})
+    account.sync()
+    theirs = Subject(entity="applications", id="theirs", reason=Reason.ASKED)
+    assert find(tmp_path / "data", {secret})
+    blocking = account.settings.raw_dir / "erasures" / "of=applications"
+    blocking.parent.mkdir()
+    blocking.write_text("in the way")
+    with suppress(OSError):
+        account.erase(UNLUCKY, theirs)
+    blocking.unlink()
+    account.sync()
+    assert find(tmp_path / "data", {secret, *SECRETS}) == {}
+
+
+def test_whose_only_record_cannot_be_read_can_be_erased(account: Account, tmp_path: Path) -> None:
+    """A record in another encoding is rejected, and the raw store holds it all the same."""
+    secret = "somebody.else@secret.example"
+    writer = account.store.writer(
+        feed="participants",
+        partition_key="updated_in",
+        partition=f"{now():%Y-%m}",
+        extracted_at=now(),
+        source={},
+    )
+    record = {"id": "unreadable", "booker": {"name": "Zo\xeb", "email": secret}}
+    writer.append(json.dumps(record, ensure_ascii=False).encode("latin-1"))
+    writer.commit()
+    account.load()
+    with open_warehouse(account.settings.warehouse_path) as connection:
+        assert connection.execute("SELECT record_id FROM ops.rejections").fetchall() == [
+            ("unreadable",)
+        ]
+    settings = {"LDT_DATA_DIR": str(tmp_path / "data")}
+    ran = run_ldt("erase", "participant", "unreadable", folder=tmp_path, settings=settings)
+    assert "To be erased: participant unreadable (event ?, race ?)" in ran.out, ran.err
+    account.erase(Subject(entity="participants", id="unreadable", reason=Reason.ASKED))
+    assert find(tmp_path / "data", {secret}) == {}
 
 
 @pytest.mark.parametrize("suffix", [DATA_SUFFIX, MANIFEST_SUFFIX])

@@ -89,6 +89,35 @@ def test_a_list_of_names_alone_goes_by_the_ledger(account: Account) -> None:
     assert [path for path in others if path.exists()] == others
 
 
+def test_exports_may_lie_behind_a_link(account: Account, tmp_path: Path) -> None:
+    """A folder that others share, say: what is in `data/exports/` is ours wherever it lies."""
+    exports = account.settings.exports_dir
+    lists = [exports / "club.csv", exports / "a" / "club.csv", exports / "b" / "club.csv"]
+    by_hand = exports / "a" / "by-hand.csv"
+    if exports.exists():
+        exports.rename(tmp_path / "before")
+    for folder in ("shared", "deeper"):
+        (tmp_path / folder).mkdir()
+    exports.symlink_to(tmp_path / "shared")
+    (exports / "a").mkdir()
+    (exports / "b").symlink_to(tmp_path / "deeper")
+    ((race_id, person),) = account.rows(
+        "SELECT race_id, max(participant_id) FROM start_list WHERE NOT is_redacted "
+        "AND participant_id <> 'unlucky' GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+    )
+    for path in lists:
+        write_list(account, path, race_id)
+    by_hand.write_text(f"participant_id\n{person}\n")
+    other = exports / "b" / "other.csv"
+    other.write_text(f"participant_id\n{person}\n")
+    try:
+        account.erase(Subject(entity="participants", id=person, reason=Reason.ASKED))
+        assert [path for path in (*lists, by_hand) if path.exists()] == []
+        assert other.exists(), "what we didn't put behind a link of its own isn't ours"
+    finally:
+        exports.unlink()
+
+
 def test_a_list_that_was_read_before_an_erasure_does_not_stay(account: Account) -> None:
     ((race_id, person), (_, other)) = account.rows(
         """

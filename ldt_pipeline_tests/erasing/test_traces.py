@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -60,3 +62,33 @@ def test_dagster_can_still_read_what_was_blanked(tmp_path: Path) -> None:
         (record,) = instance.get_run_records()
         assert record.dagster_run.run_id == run_id
         assert instance.all_logs(run_id)
+
+
+def test_a_text_across_two_pages_is_found(tmp_path: Path) -> None:
+    """SQLite cuts long values into pages: such a text stands nowhere in the file as a whole."""
+    secret, path = "first.last@secret.example", tmp_path / "events.db"
+    for before in range(3000, 8000, len(secret) // 2):
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("CREATE TABLE events (body TEXT)")
+            body = "x" * before + secret + "y" * (9000 - before)
+            connection.execute("INSERT INTO events VALUES (?)", [body])
+            connection.commit()
+        if secret.encode() not in path.read_bytes():
+            break
+    else:
+        raise AssertionError("the control: no value was cut in the middle of the text")
+    assert blank_records(tmp_path, {secret}) == [path]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT instr(body, ?) FROM events", [secret]).fetchall() == [
+            (0,)
+        ]
+    assert blank_records(tmp_path, {secret}) == []
+
+
+def test_a_damaged_database_without_the_text_stops_no_erasure(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"SQLite format 3\x00" + b"\xff" * 9000)
+    log = tmp_path / "b.err"
+    log.write_text("first.last@secret.example")
+    assert blank_records(tmp_path, {"first.last@secret.example"}) == [log]
