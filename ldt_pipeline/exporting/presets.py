@@ -28,6 +28,8 @@ export (added, changed, withdrawn, moved or empty), the bib then, and whether th
 withdrawn)."""
 
 
+ISO_DAY: Final = "%Y-%m-%d"
+"""How a day is written where a preset says nothing else."""
 _TRIED_TEXT: Final = "Bib;1\r\n"
 """What every encoding of a file can write."""
 _NO_DELIMITERS: Final = '"\r\n'
@@ -47,7 +49,7 @@ class PresetColumn(
     from_: str | None = None
     value: str | None = None
     values: dict[str, str] = {}
-    date: str = "%Y-%m-%d"
+    date: str = ISO_DAY
     only_changes: bool = False
 
 
