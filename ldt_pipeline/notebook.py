@@ -76,7 +76,7 @@ def start_list(
     Args:
         race_id: The race; `races()` lists them. An unknown one has no rows.
         on: Only the start on this day (UTC): a race may come every year under the same id. Those whose
-            start isn't known are on it where the race has no other day.
+            start isn't known are on it where the race has no other day. An instant stands for its day.
         as_of: The list as it stood then, as far as versions of then were seen; an instant without a
             zone is UTC.
         path: Another published file.
@@ -95,9 +95,9 @@ def start_list(
         parameters["as_of"] = as_of if as_of.tzinfo else as_of.replace(tzinfo=dt.UTC)
     if on is not None:
         condition += (
-            " QUALIFY race_start_at::DATE = $on OR (race_start_at IS NULL"
-            " AND min(race_start_at::DATE) OVER () = $on"
-            " AND max(race_start_at::DATE) OVER () = $on)"
+            " QUALIFY race_start_at::DATE = $on::DATE OR (race_start_at IS NULL"
+            " AND min(race_start_at::DATE) OVER () = $on::DATE"
+            " AND max(race_start_at::DATE) OVER () = $on::DATE)"
         )
         parameters["on"] = on
     return _read(

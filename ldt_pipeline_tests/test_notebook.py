@@ -82,6 +82,9 @@ def test_frames_are_typed_and_in_order(path: Path) -> None:
     assert frame["participant_id"].to_list() == ["b", "a", "c"]
     assert frame["race_start_at"][0] == AT
     assert ldt.start_list("r1", on=AT.date()).height == 3
+    # As `coming_starts` gives it: an instant is a date in Python, and was one that no start has.
+    assert ldt.start_list("r1", on=AT).height == 3
+    assert ldt.start_list("r1", on=AT.astimezone(dt.timezone(dt.timedelta(hours=17)))).height == 3
     assert ldt.start_list("r1", on=dt.date(2026, 1, 1)).height == 0
     for name in ("start_list_changes", "partner_allocations", "races", "data_issues"):
         assert dict(getattr(ldt, name)().schema) == table(name).schema

@@ -12,6 +12,7 @@ said that it refused it.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from typing import Any
 
 from ldt_pipeline.allocations.journal import IN_EFFECT, Journal
 from ldt_pipeline.allocations.live import (
-    is_as_wanted,
+    capacity_of,
+    has_fields,
     is_called,
     partner_of,
     read_group,
@@ -29,7 +31,7 @@ from ldt_pipeline.allocations.live import (
     read_partners,
     used_of,
 )
-from ldt_pipeline.allocations.moved import claimed_deletions, crowded_groups, moves
+from ldt_pipeline.allocations.moved import claimed_deletions, crowded_groups, is_crowded, moves
 from ldt_pipeline.allocations.plan import Change, Plan
 from ldt_pipeline.api import writes
 from ldt_pipeline.api.client import Client
@@ -142,7 +144,6 @@ class _Run:
                 f"({', '.join(claimed[:_MOVES_SHOWN])}). --allow-delete-claimed deletes them all "
                 "the same; those who entered keep their entries, if the API keeps them."
             )
-
         crowded = crowded_groups(self._plan, live)
         if crowded:
             raise ApplyError(
@@ -171,6 +172,8 @@ class _Run:
             if change.action == "delete_group" and not self._may_delete(change):
                 self._write(change, "confirmed")
                 return
+            if change.action == "update_group":
+                self._require_room(change)
             self._write(change, "sending")
             try:
                 self._send(change)
@@ -239,6 +242,15 @@ class _Run:
             )
         return True
 
+    def _require_room(self, change: Change) -> None:
+        """Raise where places that a group is to lose were claimed while the plan was applied."""
+        is_smaller = change.body.get("maxCapacity", math.inf) < capacity_of(change.before)
+        if is_smaller and is_crowded(change, read_group(self._client, str(change.group_id)) or {}):
+            raise ApplyError(
+                f"Group {change.group_id} did not get fewer places, as more have been claimed "
+                "meanwhile. What came before is in effect. Plan again."
+            )
+
     def _send_link(self, change: Change) -> None:
         partner_id = self._partner_id(change)
         group_id = change.group_id
@@ -277,10 +289,10 @@ class _Run:
             case "create_partner" | "create_group":
                 return change.number in self._ids
             case "update_partner":
-                return _has(self._live.partners.get(str(change.partner_id), {}), change.body)
+                return has_fields(self._live.partners.get(str(change.partner_id), {}), change.body)
             case "update_group":
                 groups = self._live.events[str(change.event_id)].groups
-                return _has(groups.get(str(change.group_id), {}), change.body)
+                return has_fields(groups.get(str(change.group_id), {}), change.body)
             case _:
                 groups = self._live.events[str(change.event_id)].groups
                 return str(change.group_id) not in groups
@@ -329,9 +341,9 @@ class _Run:
                 return self._finds_group(change)
             case "update_partner":
                 partner = read_partners(self._client).get(str(change.partner_id), {})
-                return _has(partner, change.body)
+                return has_fields(partner, change.body)
             case "update_group":
-                return _has(read_group(self._client, str(change.group_id)) or {}, change.body)
+                return has_fields(read_group(self._client, str(change.group_id)) or {}, change.body)
             case _:
                 return read_group(self._client, str(change.group_id)) is None
 
@@ -386,9 +398,3 @@ class _Run:
             group_id=created if change.action == "create_group" else change.group_id,
             error=type(error).__name__ if error else None,
         )
-
-
-def _has(record: dict[str, Any], body: dict[str, Any]) -> bool:
-    return bool(record) and all(
-        is_as_wanted(name, record.get(name), value) for name, value in body.items()
-    )

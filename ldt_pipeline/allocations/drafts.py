@@ -15,6 +15,7 @@ from ldt_pipeline.allocations.live import (
     Live,
     LiveEvent,
     Record,
+    capacity_of,
     is_as_wanted,
     is_called,
     merged,
@@ -51,7 +52,7 @@ class Drafts:
 
     def in_order(self) -> tuple[tuple[Change, ...], dict[int, int]]:
         """Give them numbered from 1 by kind, creations first, and those numbers by draft."""
-        ordered = sorted(self.changes, key=lambda each: ACTIONS.index(each.action))
+        ordered = sorted(self.changes, key=_rank)
         numbers = {each.number: place for place, each in enumerate(ordered, start=1)}
 
         def moved(step: int | None) -> int | None:
@@ -67,6 +68,14 @@ class Drafts:
             for each in ordered
         )
         return changes, numbers
+
+
+def _rank(change: Change) -> tuple[int, bool]:
+    """Give the place of a change among the others: a group grows once others have made room."""
+    grows = change.action == "update_group" and (
+        change.body.get("maxCapacity", 0) > capacity_of(change.before)
+    )
+    return ACTIONS.index("delete_group" if grows else change.action), grows
 
 
 @dataclass

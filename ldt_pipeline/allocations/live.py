@@ -134,6 +134,13 @@ def is_as_wanted(name: str, live: Any, wanted: Any) -> bool:
     return _covers(live, wanted)
 
 
+def has_fields(record: Record, body: Record) -> bool:
+    """Whether a record is there, with every field as it is wanted."""
+    return bool(record) and all(
+        is_as_wanted(name, record.get(name), value) for name, value in body.items()
+    )
+
+
 def merged(name: str, live: Any, wanted: Any) -> Any:
     """Give what to send for a field: the wanted keys over those that are there, at every depth.
 

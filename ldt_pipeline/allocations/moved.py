@@ -56,15 +56,22 @@ def claimed_deletions(plan: Plan, live: Live) -> list[str]:
 
 def crowded_groups(plan: Plan, live: Live) -> list[str]:
     """Give the groups to get fewer places than are claimed by now, where the plan didn't warn."""
-    found: list[str] = []
-    for change in plan.changes:
-        places = change.body.get("maxCapacity")
-        if change.action != "update_group" or places is None or change.used > places:
-            continue
-        group = live.events[str(change.event_id)].groups.get(str(change.group_id), {})
-        if capacity_of(group) != places and used_of(group) > places:
-            found.append(str(change.group_id))
-    return found
+    return [
+        str(change.group_id)
+        for change in plan.changes
+        if change.action == "update_group"
+        and is_crowded(
+            change, live.events[str(change.event_id)].groups.get(str(change.group_id), {})
+        )
+    ]
+
+
+def is_crowded(change: Change, group: Record) -> bool:
+    """Whether a group is to get fewer places than are claimed by now, and the plan didn't warn."""
+    places = change.body.get("maxCapacity")
+    if places is None or change.used > places:
+        return False
+    return capacity_of(group) != places and used_of(group) > places
 
 
 def _scope_moves(

@@ -35,7 +35,8 @@ ACTIONS: tuple[Action, ...] = (
     "create_group",
     "send_claim_link",
 )
-"""In the order in which they are done: places are freed before they are given away."""
+"""In the order in which they are done, but for groups that grow, which come after those deleted: places
+are freed before they are given away."""
 
 VERSION = 1
 

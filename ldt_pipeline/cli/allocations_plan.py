@@ -78,7 +78,8 @@ def export(event_id: str | None, to_format: str | None, out: Path | None) -> Non
         return
     if is_yaml:
         _write(out.with_name(SCHEMA_FILE), schema_text())
-    _write(out, text)
+    # Excel takes a CSV without a mark for one in a code page, and what it saves then has other names.
+    _write(out, text if is_yaml else f"\ufeff{text}")
     groups = sum(len(a["groups"]) for event in document["events"] for a in event["allocations"])
     click.echo(
         f"Wrote {counted(groups, 'group')} of {counted(len(document['events']), 'event')} to {out}"

@@ -16,6 +16,7 @@ from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.exports import warn_of_undated
 from ldt_pipeline.cli.published import open_published, read_start_list, start_days
 from ldt_pipeline.cli.text import counted
+from ldt_pipeline.erasing.ledger import last_of_each
 from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
 from ldt_pipeline.exporting.presets import PresetError, load_preset
 from ldt_pipeline.exporting.race_lists import NothingSentError, export, undated
@@ -57,7 +58,9 @@ def export_preset(
                     f"Race {race_id} starts on {len(days)} days ({listed}), and a timing system wants "
                     "one: choose it with --on."
                 )
-            day = on or (days[0] if days else "")
+            # Of a list that was emptied only the ledger knows which day's it was.
+            sent_day = "" if found.rows else _last_day(settings, race_id, recipient)
+            day = on or (days[0] if days else sent_day)
             without_day = undated(connection, race_id) if on and days != [on] else []
             done = export(
                 connection,
@@ -94,3 +97,9 @@ def export_preset(
             f"{' or '.join(preset.require)}: the target would make one up.",
             err=True,
         )
+
+
+def _last_day(settings: Settings, race_id: str, recipient: str | None) -> str:
+    """Give the latest day of a race whose list was sent to a recipient by hand; none where none was."""
+    out = last_of_each(settings.ledger_dir, recipient=recipient, made_by=MADE_BY)
+    return max((each.on for each in out if each.race_id == race_id), default="")

@@ -28,8 +28,12 @@ export (added, changed, withdrawn, moved or empty), the bib then, and whether th
 withdrawn)."""
 
 
+ISO_DAY: Final = "%Y-%m-%d"
+"""How a day is written where a preset says nothing else."""
 _TRIED_TEXT: Final = "Bib;1\r\n"
 """What every encoding of a file can write."""
+_NO_DELIMITERS: Final = '"\r\n'
+"""What would be read as something else between cells."""
 
 
 class PresetError(Exception):
@@ -45,7 +49,7 @@ class PresetColumn(
     from_: str | None = None
     value: str | None = None
     values: dict[str, str] = {}
-    date: str = "%Y-%m-%d"
+    date: str = ISO_DAY
     only_changes: bool = False
 
 
@@ -146,13 +150,17 @@ def _problem(preset: Preset) -> str | None:
     unknown = [each for each in preset.require if each not in table("start_list").schema]
     if unknown:
         return f"`require` names {', '.join(unknown)}, which the start list doesn't have"
-    if len(preset.delimiter) != 1:
-        return "`delimiter` must be one character"
+    if len(preset.delimiter) != 1 or preset.delimiter in _NO_DELIMITERS:
+        return "`delimiter` must be one character, and no quote or line break"
     try:
         # Looking it up isn't enough: Python also has codecs that aren't of texts, such as rot13.
         _TRIED_TEXT.encode(preset.encoding)
     except (LookupError, ValueError):
         return f"Python knows no encoding {preset.encoding!r} for texts"
+    try:
+        "".join((preset.delimiter, *names)).encode(preset.encoding)
+    except UnicodeError:
+        return f"the encoding {preset.encoding} can't write the columns' names, or the delimiter"
     return None
 
 

@@ -165,6 +165,12 @@ def export(
         *(Sent(id=name, gone=True) for name in found.left if name not in gone.kept_back),
     ]
     kind = "changes" if changes_only else "full"
+    about |= {
+        "salt": salt,
+        "layout": layout(preset),
+        "kind": kind,
+        "bytes": str(len(contents[0][1])),
+    }
     shown = {row["participant_id"] for _, each in files for row in each if not row["is_redacted"]}
     _hand_out(
         contents,
@@ -176,7 +182,7 @@ def export(
             ids=lines,
             recipient=recipient,
             file=str(target),
-            about={**about, "salt": salt, "layout": layout(preset), "kind": kind},
+            about=about,
         ),
         is_outdated=lambda: reading is not None and reading.is_outdated_for(shown),
     )

@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from ldt_pipeline.exporting.excel import workbook
-from ldt_pipeline.exporting.presets import EXTRA_COLUMNS, Preset, PresetColumn
+from ldt_pipeline.exporting.presets import EXTRA_COLUMNS, ISO_DAY, Preset, PresetColumn
 from ldt_pipeline.instants import format_instant
 from ldt_pipeline.plain_text import clean, defuse
 from ldt_pipeline.tables import table
@@ -53,7 +53,7 @@ def rendered(preset: Preset, rows: Sequence[Row], *, changes: bool) -> bytes:
     if preset.format == "xlsx":
         names = [column.name for column in columns]
         return workbook(
-            "Start list", names, ([_value(column, row) for column in columns] for row in rows)
+            "Start list", names, ([_excel(column, row) for column in columns] for row in rows)
         )
     if preset.format == "json":
         return _json(columns, rows)
@@ -80,6 +80,11 @@ def _value(column: PresetColumn, row: Row) -> Any:
     if isinstance(value, str):
         return column.values.get(value, value)
     return value
+
+
+def _excel(column: PresetColumn, row: Row) -> Any:
+    """Give a typed cell; a day that the preset has written in a way of its own is a text."""
+    return _value(column, row) if column.date == ISO_DAY else _text(column, row) or None
 
 
 def _text(column: PresetColumn, row: Row) -> str:

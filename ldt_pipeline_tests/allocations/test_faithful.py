@@ -100,6 +100,41 @@ def test_places_claimed_since_stop_a_group_from_getting_fewer(
     assert planned(client, document, tmp_path).changes == ()
 
 
+def test_places_claimed_while_a_plan_is_applied_stay(
+    client: Client, sandbox: Sandbox, tmp_path: Path, document: dict[str, Any]
+) -> None:
+    partner = next(each for each in document["partners"] if each.get("description"))
+    partner["description"] = "Another text"
+    group = a_group(document)
+    before = group["capacity"]
+    group["capacity"] = (sandbox.account.group(group["id"]) or {})["usedCapacity"]
+    plan = planned(client, document, tmp_path)
+    assert [each.action for each in plan.changes] == ["update_partner", "update_group"]
+
+    def claim(_change: object) -> None:
+        sandbox.account.add_participant(group_id=group["id"])
+
+    with pytest.raises(ApplyError, match="claimed meanwhile"):
+        applied(client, plan, tmp_path, progress=claim)
+    assert (sandbox.account.group(group["id"]) or {})["maxCapacity"] == before
+    assert (sandbox.account.partner(partner["partner"]) or {})["description"] == "Another text"
+
+
+def test_places_are_freed_before_they_are_given_away(
+    client: Client, tmp_path: Path, document: dict[str, Any]
+) -> None:
+    """An API that counts the places of all groups would refuse to give what is still taken."""
+    allocations = document["events"][0]["allocations"]
+    grows, shrinks = [
+        group for each in allocations for group in each["groups"] if group["capacity"]
+    ][:2]
+    grows["capacity"] += 1
+    shrinks["capacity"] -= 1
+    dropped = allocations[-1]["groups"].pop()
+    changes = planned(client, document, tmp_path).changes
+    assert [each.group_id for each in changes] == [shrinks["id"], dropped["id"], grows["id"]]
+
+
 def test_one_partner_by_two_names_is_refused(
     client: Client, tmp_path: Path, document: dict[str, Any]
 ) -> None:

@@ -81,6 +81,19 @@ def test_those_who_moved(folder: Path) -> None:
     assert "withdrawn since" not in ran.stdout
 
 
+def test_a_list_that_was_emptied(folder: Path) -> None:
+    """Nobody says which day it was any more, and the timing company has everybody on it still."""
+    settings = publish(folder, [row("a"), row("b", bib_number="8")])
+    with duckdb.connect(str(settings.published_path)) as connection:
+        connection.execute("CREATE TABLE races AS SELECT 'r1' AS race_id")
+    to("all")
+    republish(settings, [])
+    ran = to("changes", "--changes-since", "last")
+    assert "2 entries were withdrawn since" in ran.stdout
+    assert "0 participants" in to("again", "--changes-since", "last").stdout
+    assert not Path("again-withdrawn.csv").exists()
+
+
 def test_changes_by_hand_count_from_what_was_sent_by_hand(folder: Path) -> None:
     settings = publish(folder, [row("a")])
     to("all")

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from ldt_pipeline.exporting.excel import workbook
+from ldt_pipeline.exporting.presets import Preset, PresetColumn
+from ldt_pipeline.exporting.writing import rendered
 
 
 def parts(value: Any) -> tuple[str, str]:
@@ -40,3 +42,17 @@ def test_a_day_before_excel_counts_days_is_text(value: dt.date, text: str) -> No
 def test_a_day_since_then_is_a_day() -> None:
     sheet, _ = parts(dt.date(1900, 3, 1))
     assert "<v>61</v>" in sheet
+
+
+def test_a_day_is_written_as_the_preset_says() -> None:
+    columns = (
+        PresetColumn(name="Born", from_="date_of_birth", date="%d.%m.%Y"),
+        PresetColumn(name="Day", from_="date_of_birth"),
+    )
+    preset = Preset(description="x", format="xlsx", columns=columns)
+    rows = [{"date_of_birth": dt.date(1990, 2, 28)}, {"date_of_birth": None}]
+    with zipfile.ZipFile(io.BytesIO(rendered(preset, rows, changes=False))) as archive:
+        assert ">28.02.1990</t>" in archive.read("xl/sharedStrings.xml").decode()
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    assert "<v>32932</v>" in sheet.partition('r="B2"')[2]
+    assert 'r="A3"' not in sheet

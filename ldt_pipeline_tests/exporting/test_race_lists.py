@@ -198,7 +198,12 @@ def test_an_export_that_fails_is_not_taken_for_one_that_was_received(
         ("{description: x, format: csv, columns: [{name: a, value: x, date: '%d'}]}", "`date`"),
         ("{description: x, format: csv, delimiter: ';;'}", "one character"),
         ("{description: x, format: csv, encoding: klingon}", "klingon"),
+        ("{description: x, format: csv, delimiter: '\"'}", "no quote"),
         ("{description: x, format: csv, encoding: rot13}", "rot13"),
+        (
+            "{description: x, format: csv, encoding: latin-1, columns: [{name: Číslo, value: x}]}",
+            "latin-1 can't write the columns' names",
+        ),
         ("{description: x, format: csv, encoding: undefined}", "undefined"),
         ("{description: x, format: csv, require: [shoe_size]}", "shoe_size"),
         ("[", "can't be used"),

@@ -165,6 +165,17 @@ def test_what_says_the_same_is_neither_written_nor_entered(tmp_path: Path) -> No
     assert again(settings) == [(".csv", True)] * 2
 
 
+def test_a_list_that_was_saved_from_a_spreadsheet_is_written_again(tmp_path: Path) -> None:
+    """Excel takes 007 for 7: the bibs would stay so until something else changes."""
+    settings = publish(tmp_path / "data", [row("a")])
+    for each in export_race(settings, "r1", START):
+        file = Path(each.files[0])
+        written = file.read_bytes()
+        file.write_bytes(written.replace(b"007", b"7"))
+        export_race(settings, "r1", START)
+        assert file.read_bytes() == written
+
+
 def test_those_whose_start_is_not_known(tmp_path: Path) -> None:
     rows = [row("a"), row("b", race_start_at=None)]
     settings = publish(tmp_path / "data", rows)
