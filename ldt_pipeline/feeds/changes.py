@@ -160,13 +160,9 @@ def store_records(
 ) -> list[Manifest]:
     """Store single records that were read by id, each in the month of its last change."""
     book = Book.read(store)
-    writer = MonthWriter(store, feed, now(), source)
-    try:
+    with MonthWriter(store, feed, now(), source) as writer:
         for record in records:
             writer.append(book.stored(feed.entity, record))
-    except BaseException as error:
-        writer.abandon(error)
-        raise
     return writer.commit()
 
 
