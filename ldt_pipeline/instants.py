@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -88,14 +87,6 @@ def month_start(month: str) -> dt.datetime:
 def next_month(month: str) -> str:
     """Give the month after."""
     return month_of(month_start(month) + dt.timedelta(days=32))
-
-
-def months_between(first: str, last: str) -> Iterator[str]:
-    """Give every month from `first` to `last`, both included."""
-    month = first
-    while month <= last:
-        yield month
-        month = next_month(month)
 
 
 def believed(updated_at: dt.datetime | None, read_at: dt.datetime) -> dt.datetime | None:

@@ -57,7 +57,6 @@ class _Made(msgspec.Struct, rename="camel"):
 
 _T = TypeVar("_T")
 _PAGE = msgspec.json.Decoder(_PageEnvelope)
-_RAW = msgspec.json.Decoder(msgspec.Raw)
 _KEY = msgspec.json.Decoder(_Key)
 _MADE = msgspec.json.Decoder(_Made)
 _ESCAPES = re.compile(
