@@ -19,7 +19,8 @@ from upath import UPath
 
 from ldt_pipeline.erasing import ledger
 from ldt_pipeline.exporting.presets import PACKAGED, PresetError, load_preset, preset_names
-from ldt_pipeline.exporting.race_lists import Exported, NothingSentError, export, listed
+from ldt_pipeline.exporting.race_lists import Exported, NothingSentError, export
+from ldt_pipeline.exporting.reading import listed
 from ldt_pipeline.exporting.writing import UnencodableError, columns_of
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.schema import column_definitions
