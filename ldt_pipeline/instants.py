@@ -27,6 +27,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def with_zone(moment: dt.datetime) -> dt.datetime:
+    """Give an instant as it is, or as UTC where it names no zone: nobody here means another one."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
 def parse_instant(value: object) -> dt.datetime | None:
     """Read an instant: ISO 8601 (without an offset it is UTC), or epoch seconds or milliseconds.
 
@@ -43,8 +48,7 @@ def parse_instant(value: object) -> dt.datetime | None:
             milliseconds = value if abs(value) >= MILLISECONDS_FROM else value * 1_000
             return EPOCH + dt.timedelta(milliseconds=milliseconds)
         if isinstance(value, str):
-            moment = dt.datetime.fromisoformat(value.strip())
-            return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            return with_zone(dt.datetime.fromisoformat(value.strip())).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None
     return None

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from ldt_pipeline.cli.command import Command
+from ldt_pipeline.instants import with_zone
 
 _ENDINGS = ("csv", "xlsx", "json")
 
@@ -72,12 +73,9 @@ class Instant(click.ParamType[datetime]):
             click.BadParameter: It is no instant.
         """
         try:
-            read = datetime.fromisoformat(str(value))
-            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-        except (
-            ValueError,
-            OverflowError,
-        ):  # in UTC it may be before the first year, or after the last
+            return with_zone(datetime.fromisoformat(str(value))).astimezone(UTC)
+        # In UTC it may be before the first year, or after the last.
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is no instant: write it as 2026-11-01T09:00.", param, ctx)
 
 
