@@ -24,6 +24,7 @@ import duckdb
 import polars as pl
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, FEEDS
+from ldt_pipeline.private_files import PRIVATE_FILE
 from ldt_pipeline.raw import Manifest, Part, RawStore
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.raw.packing import Pack, discard, finish, parts_of, put_in_place, write_pack
@@ -267,7 +268,7 @@ def _rebuilt(
     remove_database(path)
     try:
         with connect(path) as connection:
-            path.chmod(0o600)
+            path.chmod(PRIVATE_FILE)
             create_or_check(connection)
             load_pending(connection, store, progress=lambda records: tell("prove", records))
             yield connection
