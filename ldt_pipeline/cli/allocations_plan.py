@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ldt_pipeline.cli.command import Command, CommandError
-from ldt_pipeline.cli.text import counted
+from ldt_pipeline.cli.text import clean, counted
 
 if TYPE_CHECKING:
     from ldt_pipeline.allocations.plan import Change, Plan
@@ -169,7 +169,6 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
     from ldt_pipeline.allocations.applying import apply_plan  # noqa: PLC0415
     from ldt_pipeline.allocations.plan import read_plan  # noqa: PLC0415
     from ldt_pipeline.cli.plan_text import applied_lines  # noqa: PLC0415
-    from ldt_pipeline.cli.text import counted  # noqa: PLC0415
     from ldt_pipeline.connecting import connect  # noqa: PLC0415
     from ldt_pipeline.settings import load_settings  # noqa: PLC0415
 
@@ -231,7 +230,6 @@ def _known_events(settings: Settings) -> list[str]:
 def _explaining_file() -> Generator[None]:
     """Print each thing that is wrong in a line of its own."""
     from ldt_pipeline.allocations.nodes import AllocationsFileError  # noqa: PLC0415
-    from ldt_pipeline.cli.text import clean  # noqa: PLC0415
 
     try:
         yield
