@@ -13,7 +13,7 @@ from ldt_pipeline.defs.sensors import poll_sensor
 from ldt_pipeline.instants import now
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.freshness import freshness_of_events
-from ldt_pipeline_tests.defs.test_sensors import tick
+from ldt_pipeline_tests.defs.ticking import tick
 
 pytestmark = pytest.mark.slow
 

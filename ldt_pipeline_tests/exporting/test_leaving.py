@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from ldt_pipeline.exporting.reading import listed, undated
-from ldt_pipeline_tests.exporting.test_race_lists import (
+from ldt_pipeline_tests.exporting.lists import (
     START,
     exported,
     put,
