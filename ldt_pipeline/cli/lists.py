@@ -137,26 +137,26 @@ def start_list(
     would take for a formula gets an apostrophe in front. Each file, and each list in CSV or JSON,
     is noted in the ledger of exports, by the ids of those in it.
     """
-    from ldt_pipeline.cli.exports import (  # noqa: PLC0415
+    from ldt_pipeline.cli.exports import (
         enter_into_ledger,
         mark_in_place,
         require_nobody_erased,
         warn_of_undated,
         write,
     )
-    from ldt_pipeline.cli.published import (  # noqa: PLC0415
+    from ldt_pipeline.cli.published import (
         count_undated,
         open_published,
         read_start_list,
         read_start_list_as_of,
         start_days,
     )
-    from ldt_pipeline.erasing.meanwhile import Reading  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.erasing.meanwhile import Reading
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     if preset is not None:
-        from ldt_pipeline.cli.preset_exports import export_preset  # noqa: PLC0415
+        from ldt_pipeline.cli.preset_exports import export_preset
 
         if out is None or to_format is not None or as_of is not None:
             raise click.UsageError("--preset goes with --out, and without --format and --as-of.")

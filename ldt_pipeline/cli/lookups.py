@@ -77,9 +77,9 @@ def application(application_id: str, as_json: bool) -> None:
 def _show(
     operation: Operation, record_id: str, parameters: dict[str, str], *, as_json: bool
 ) -> None:
-    from ldt_pipeline.api.errors import NotFoundError  # noqa: PLC0415
-    from ldt_pipeline.connecting import connect  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.api.errors import NotFoundError
+    from ldt_pipeline.connecting import connect
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     with connect(settings) as client:

@@ -96,7 +96,7 @@ def sandbox(**options: Any) -> None:
     It prints two lines to paste into another terminal (or, without `export`, into .env); after
     that every other command works on the sandbox. Its keys open nothing else.
     """
-    from ldt_pipeline.sandbox import serve  # noqa: PLC0415
+    from ldt_pipeline.sandbox import serve
 
     # The same as Ctrl-C, which also ends making an account up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
