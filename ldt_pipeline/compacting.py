@@ -119,18 +119,23 @@ def compact(
                 raise
         if dry_run or not packs:
             discard(store, packs)
-            return result
-        if history:
-            # Killed from here on, the warehouse would keep what the raw store tells no longer: it
-            # is one of another version until it has forgotten, and made anew by the next sync.
-            with connect(settings.warehouse_path) as connection:
-                note_version(connection, is_ours=False)
-        put_in_place(store, packs)
-        with connect(settings.warehouse_path) as connection:
-            for pack in packs:
-                adopt(connection, pack.manifest)
-            _forget_history(connection, history)
+        else:
+            _put_in_place(settings, store, packs, history)
     return result
+
+
+def _put_in_place(settings: Settings, store: RawStore, packs: list[Pack], history: History) -> None:
+    """Let the packs take the place of their extracts, in the raw store and in the warehouse's books."""
+    if history:
+        # Killed from here on, the warehouse would keep what the raw store tells no longer: it
+        # is one of another version until it has forgotten, and made anew by the next sync.
+        with connect(settings.warehouse_path) as connection:
+            note_version(connection, is_ours=False)
+    put_in_place(store, packs)
+    with connect(settings.warehouse_path) as connection:
+        for pack in packs:
+            adopt(connection, pack.manifest)
+        _forget_history(connection, history)
 
 
 def _ignore(stage: str, records: int) -> None:
