@@ -48,6 +48,14 @@ def test_every_setting_is_documented_with_its_default() -> None:
             assert f"`{default}`" in row[1], name
 
 
+def test_every_file_and_folder_that_is_written_is_documented() -> None:
+    settings = Settings(_env_file=None, data_dir=ROOT / "data")  # type: ignore[call-arg]
+    beside_a_database = (".wal", ".lock", ".damaged")
+    for path in settings.written_paths:
+        if path.suffix not in beside_a_database:
+            assert f"`data/{path.name}{'' if path.suffix else '/'}`" in OPERATING, path.name
+
+
 def test_every_command_is_in_the_readme() -> None:
     for name in main.commands:
         assert f"`ldt {name}" in README, name
