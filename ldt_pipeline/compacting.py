@@ -24,6 +24,7 @@ import duckdb
 import polars as pl
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, FEEDS
+from ldt_pipeline.private_files import PRIVATE_FILE
 from ldt_pipeline.raw import Manifest, Part, RawStore
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.raw.packing import Pack, discard, finish, parts_of, put_in_place, write_pack
@@ -118,18 +119,23 @@ def compact(
                 raise
         if dry_run or not packs:
             discard(store, packs)
-            return result
-        if history:
-            # Killed from here on, the warehouse would keep what the raw store tells no longer: it
-            # is one of another version until it has forgotten, and made anew by the next sync.
-            with connect(settings.warehouse_path) as connection:
-                note_version(connection, is_ours=False)
-        put_in_place(store, packs)
-        with connect(settings.warehouse_path) as connection:
-            for pack in packs:
-                adopt(connection, pack.manifest)
-            _forget_history(connection, history)
+        else:
+            _put_in_place(settings, store, packs, history)
     return result
+
+
+def _put_in_place(settings: Settings, store: RawStore, packs: list[Pack], history: History) -> None:
+    """Let the packs take the place of their extracts, in the raw store and in the warehouse's books."""
+    if history:
+        # Killed from here on, the warehouse would keep what the raw store tells no longer: it
+        # is one of another version until it has forgotten, and made anew by the next sync.
+        with connect(settings.warehouse_path) as connection:
+            note_version(connection, is_ours=False)
+    put_in_place(store, packs)
+    with connect(settings.warehouse_path) as connection:
+        for pack in packs:
+            adopt(connection, pack.manifest)
+        _forget_history(connection, history)
 
 
 def _ignore(stage: str, records: int) -> None:
@@ -267,7 +273,7 @@ def _rebuilt(
     remove_database(path)
     try:
         with connect(path) as connection:
-            path.chmod(0o600)
+            path.chmod(PRIVATE_FILE)
             create_or_check(connection)
             load_pending(connection, store, progress=lambda records: tell("prove", records))
             yield connection

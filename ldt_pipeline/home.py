@@ -25,7 +25,12 @@ from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from ldt_pipeline.home_storage import HomeEvents, HomeRuns
-from ldt_pipeline.private_files import dagsters_folders, keep_data_private, make_private
+from ldt_pipeline.private_files import (
+    PRIVATE_FILE,
+    dagsters_folders,
+    keep_data_private,
+    make_private,
+)
 from ldt_pipeline.settings import SettingsError, load_settings
 
 INSTANCE_CONFIG: dict[str, Any] = {
@@ -59,7 +64,7 @@ _PRINTED_ONLY: dict[str, Any] = {
 
 def home_folder() -> Path:
     """Give the folder of Dagster's own records."""
-    return load_settings().data_dir / "dagster"
+    return load_settings().dagster_dir
 
 
 def make_home() -> Path:
@@ -117,7 +122,7 @@ class HomeStorage(DagsterSqliteStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         # Dagster makes its files without a lock: two first commands at once stumble over each other.
-        with FileLock(Path(base_dir) / "making.lock", mode=0o600):
+        with FileLock(Path(base_dir) / "making.lock", mode=PRIVATE_FILE):
             # Not Dagster's own: it would open its three storages, and each reads all migrations.
             super(DagsterSqliteStorage, self).__init__()
             self.base_dir = base_dir

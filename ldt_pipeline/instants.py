@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -28,6 +27,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def with_zone(moment: dt.datetime) -> dt.datetime:
+    """Give an instant as it is, or as UTC where it names no zone: nobody here means another one."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
 def parse_instant(value: object) -> dt.datetime | None:
     """Read an instant: ISO 8601 (without an offset it is UTC), or epoch seconds or milliseconds.
 
@@ -44,8 +48,7 @@ def parse_instant(value: object) -> dt.datetime | None:
             milliseconds = value if abs(value) >= MILLISECONDS_FROM else value * 1_000
             return EPOCH + dt.timedelta(milliseconds=milliseconds)
         if isinstance(value, str):
-            moment = dt.datetime.fromisoformat(value.strip())
-            return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            return with_zone(dt.datetime.fromisoformat(value.strip())).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None
     return None
@@ -88,14 +91,6 @@ def month_start(month: str) -> dt.datetime:
 def next_month(month: str) -> str:
     """Give the month after."""
     return month_of(month_start(month) + dt.timedelta(days=32))
-
-
-def months_between(first: str, last: str) -> Iterator[str]:
-    """Give every month from `first` to `last`, both included."""
-    month = first
-    while month <= last:
-        yield month
-        month = next_month(month)
 
 
 def believed(updated_at: dt.datetime | None, read_at: dt.datetime) -> dt.datetime | None:

@@ -17,9 +17,10 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from ldt_pipeline.instants import with_zone
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.tables import VIEWS, table
-from ldt_pipeline.warehouse.schema import literal
+from ldt_pipeline.warehouse.schema import listed, literal
 from ldt_pipeline.warehouse.starts import START_ORDER
 
 _DATABASE = "ldt"
@@ -92,7 +93,7 @@ def start_list(
     if as_of is not None:
         source = "participant_versions"
         condition += " AND valid_from <= $as_of AND (valid_to > $as_of OR valid_to IS NULL)"
-        parameters["as_of"] = as_of if as_of.tzinfo else as_of.replace(tzinfo=dt.UTC)
+        parameters["as_of"] = with_zone(as_of)
     if on is not None:
         condition += (
             " QUALIFY race_start_at::DATE = $on::DATE OR (race_start_at IS NULL"
@@ -131,7 +132,7 @@ def start_list_changes(
         parameters["race_id"] = race_id
     if since is not None:
         condition += " AND changed_at > $since"
-        parameters["since"] = since if since.tzinfo else since.replace(tzinfo=dt.UTC)
+        parameters["since"] = with_zone(since)
     order = "changed_at, participant_id, change"
     return _read("start_list_changes", condition, parameters, order, path)
 
@@ -161,11 +162,8 @@ def partner_allocations(
     Raises:
         NotPublishedError: There is no file.
     """
-    condition, parameters = "TRUE", dict[str, Any]()
-    if event_id is not None:
-        condition, parameters = "event_id = $event_id", {"event_id": event_id}
     order = "event_id, partner_name NULLS LAST, reserved_entry_group_id"
-    return _read("partner_allocations", condition, parameters, order, path)
+    return _of_event("partner_allocations", event_id, order, path)
 
 
 def allocation_pace(event_id: str | None = None, *, path: str | Path | None = None) -> pl.DataFrame:
@@ -179,11 +177,8 @@ def allocation_pace(event_id: str | None = None, *, path: str | Path | None = No
     Raises:
         NotPublishedError: There is no file.
     """
-    condition, parameters = "TRUE", dict[str, Any]()
-    if event_id is not None:
-        condition, parameters = "event_id = $event_id", {"event_id": event_id}
     order = "event_id, partner_name NULLS LAST, reserved_entry_group_id"
-    return _read("allocation_pace", condition, parameters, order, path)
+    return _of_event("allocation_pace", event_id, order, path)
 
 
 def allocation_history(
@@ -198,11 +193,8 @@ def allocation_history(
     Raises:
         NotPublishedError: There is no file.
     """
-    condition, parameters = "TRUE", dict[str, Any]()
-    if event_id is not None:
-        condition, parameters = "event_id = $event_id", {"event_id": event_id}
     order = "event_id, reserved_entry_group_id, day"
-    return _read("allocation_history", condition, parameters, order, path)
+    return _of_event("allocation_history", event_id, order, path)
 
 
 def application_funnel(
@@ -216,11 +208,8 @@ def application_funnel(
     Raises:
         NotPublishedError: There is no file.
     """
-    condition, parameters = "TRUE", dict[str, Any]()
-    if event_id is not None:
-        condition, parameters = "event_id = $event_id", {"event_id": event_id}
     order = "event_id, ticket_id, ballot_draw, application_resolution_type, approval_status"
-    return _read("application_funnel", condition, parameters, order, path)
+    return _of_event("application_funnel", event_id, order, path)
 
 
 def races(*, path: str | Path | None = None) -> pl.DataFrame:
@@ -244,13 +233,10 @@ def data_issues(event_id: str | None = None, *, path: str | Path | None = None) 
     Raises:
         NotPublishedError: There is no file.
     """
-    condition, parameters = "TRUE", dict[str, Any]()
-    if event_id is not None:
-        condition, parameters = "event_id = $event_id", {"event_id": event_id}
     order = (
         "list_position(['error', 'warning', 'info'], severity), kind, event_id, race_id, subject_id"
     )
-    return _read("data_issues", condition, parameters, order, path)
+    return _of_event("data_issues", event_id, order, path)
 
 
 def _published_path() -> Path:
@@ -307,6 +293,13 @@ def _schema(name: str) -> dict[str, pl.DataType]:
     return (VIEWS[name].table if name in VIEWS else table(name)).schema
 
 
+def _of_event(name: str, event_id: str | None, order: str, path: str | Path | None) -> pl.DataFrame:
+    """Give a table or view as a frame: the rows of one event, or of all."""
+    if event_id is None:
+        return _read(name, "TRUE", {}, order, path)
+    return _read(name, "event_id = $event_id", {"event_id": event_id}, order, path)
+
+
 def _read(
     name: str,
     condition: str,
@@ -317,6 +310,5 @@ def _read(
     columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     schema = {each: _schema(name)[each] for each in columns or _schema(name)}
-    names = ", ".join(f'"{each}"' for each in schema)
-    query = f"SELECT {names} FROM {name} WHERE {condition} ORDER BY {order}"  # noqa: S608 - ours
+    query = f"SELECT {listed(schema)} FROM {name} WHERE {condition} ORDER BY {order}"  # noqa: S608 - ours
     return read_frame(query, parameters, schema, path)

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
+from ldt_pipeline.instants import now, with_zone
 from ldt_pipeline.marts.starter_issues import NEAR
 from ldt_pipeline.notebook import read_frame
 
@@ -340,7 +340,5 @@ def _entries_until(race_day: str) -> str:
     """  # noqa: S608 - ours
 
 
-def _instant(at: dt.datetime | None) -> Any:
-    if at is None:
-        return dt.datetime.now(dt.UTC)
-    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+def _instant(at: dt.datetime | None) -> dt.datetime:
+    return now() if at is None else with_zone(at)

@@ -192,7 +192,7 @@ class Settings(BaseSettings):
         """Everything that is written directly in the data folder, but for temporary files."""
         databases = (self.warehouse_path, self.published_path)
         return (
-            *(self.raw_dir, self.exports_dir, self.ledger_dir, self.data_dir / "dagster"),
+            *(self.raw_dir, self.exports_dir, self.ledger_dir, self.dagster_dir),
             *(self.allocations_dir, self.alerts_dir, self.alive_dir, self.confirmed_path),
             *databases,
             *(path.with_name(f"{path.name}.wal") for path in databases),
@@ -203,6 +203,11 @@ class Settings(BaseSettings):
     def ledger_dir(self) -> Path:
         """Where it is written down who received which export."""
         return self.data_dir / "ledger"
+
+    @property
+    def dagster_dir(self) -> Path:
+        """Where Dagster's own records lie, unless DAGSTER_HOME says otherwise."""
+        return self.data_dir / "dagster"
 
     @property
     def allocations_dir(self) -> Path:

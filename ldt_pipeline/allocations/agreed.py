@@ -89,11 +89,6 @@ def approved_plan(folder: Path, plan_hash: str) -> Plan:
     return plan
 
 
-def keep_plan(plan: Plan, folder: Path) -> None:
-    """Put a plan where the job that applies finds it."""
-    save_plan(plan, _path(folder, plan.hash))
-
-
 def diff_markdown(plan: Plan) -> str:
     """Give the diff as Markdown: a block of code, in which nothing becomes a link."""
     if not plan.changes:

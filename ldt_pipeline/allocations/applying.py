@@ -17,9 +17,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ldt_pipeline.allocations.journal import IN_EFFECT, Journal
+from ldt_pipeline.allocations.journal import IN_EFFECT, Entry, Journal, State
 from ldt_pipeline.allocations.live import (
     capacity_of,
     has_fields,
@@ -382,13 +381,13 @@ class _Run:
             return self._ids.get(change.partner_step)
         return change.partner_id
 
-    def _note_id(self, change: Change, entry: Any) -> None:
+    def _note_id(self, change: Change, entry: Entry) -> None:
         if change.action == "create_partner":
             self._ids[change.number] = str(entry.partner_id)
         elif change.action == "create_group":
             self._ids[change.number] = str(entry.group_id)
 
-    def _write(self, change: Change, state: Any, error: ApiError | None = None) -> None:
+    def _write(self, change: Change, state: State, error: ApiError | None = None) -> None:
         created = self._ids.get(change.number)
         self._journal.write(
             self._hash,

@@ -12,16 +12,13 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from ldt_pipeline.allocations.journal import JOURNAL, Entry
+from ldt_pipeline.allocations.journal import JOURNAL, Entry, whole_lines
 from ldt_pipeline.tables import table
 
 
 def allocation_changes(folder: Path | None) -> pl.DataFrame:
     """Give the `allocation_changes` table from the journal in a folder; no rows without one."""
-    path = folder / JOURNAL if folder else None
-    if path is None or not path.exists():
-        return table("allocation_changes").empty()
-    lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last line break is torn
+    lines = whole_lines(folder / JOURNAL) if folder else []
     rows = [_row(number, line) for number, line in enumerate(lines, start=1)]
     return pl.DataFrame(rows, schema=table("allocation_changes").schema)
 

@@ -16,6 +16,7 @@ from ldt_pipeline.allocations.live import (
     LiveEvent,
     Record,
     capacity_of,
+    external_of,
     is_as_wanted,
     is_called,
     merged,
@@ -24,7 +25,6 @@ from ldt_pipeline.allocations.live import (
 )
 from ldt_pipeline.allocations.plan import ACTIONS, Change, Scope
 from ldt_pipeline.allocations.wanted import WantedGroup
-from ldt_pipeline.api.catalogue import EXTERNAL_ID_TYPES
 
 SHOWN_MOST = 10
 """How many of those that there are an error lists."""
@@ -125,17 +125,6 @@ def text_of(value: Any, key: str) -> str:
     """Give a member of a mapping as text; none where there is none."""
     members = cast("Record", value) if isinstance(value, dict) else {}
     return str(members.get(key) or "")
-
-
-def is_id(reference: str) -> bool:
-    """Whether a reference is an id at Let's Do This."""
-    return reference.startswith("p_")
-
-
-def external_of(reference: str) -> tuple[str, str] | None:
-    """Give the kind and the value of a reference by an id elsewhere."""
-    kind, colon, value = reference.partition(":")
-    return (kind, value.strip()) if colon and kind in EXTERNAL_ID_TYPES else None
 
 
 def partner_ids(live: Live, reference: str) -> list[str]:

@@ -150,16 +150,18 @@ class Journal:
         self._take(entry)
 
 
+def whole_lines(path: Path) -> list[bytes]:
+    """Give the lines of a journal as bytes; none where there is no file. A torn last line is no line."""
+    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+
+
 def read_entries(path: Path) -> Iterable[Entry]:
-    """Give the lines of a journal; none where there is no file. A torn last line is no line.
+    """Give what the lines of a journal say; nothing where there is no file.
 
     Raises:
         ValueError: A line in the middle can't be read.
     """
-    if not path.exists():
-        return
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):
+    for number, line in enumerate(whole_lines(path), start=1):
         try:
             yield msgspec.json.decode(line, type=Entry)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -175,9 +177,8 @@ def applied_at(folder: Path) -> dict[str, dt.datetime]:
     A line that can't be read counts for nothing here: applying refuses such a journal, and what is
     published must not wait for it.
     """
-    path = folder / JOURNAL
     found: dict[str, dt.datetime] = {}
-    for line in path.read_bytes().split(b"\n")[:-1] if path.exists() else ():
+    for line in whole_lines(folder / JOURNAL):
         try:
             entry = msgspec.json.decode(line, type=Entry)
         except (msgspec.DecodeError, UnicodeDecodeError):

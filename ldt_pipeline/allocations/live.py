@@ -204,8 +204,18 @@ def normal(text: str) -> str:
 
 def is_name(reference: str) -> bool:
     """Whether a reference to a partner is no id, neither here nor elsewhere, but a name."""
-    kind, colon, _ = reference.partition(":")
-    return not reference.startswith("p_") and not (colon and kind in EXTERNAL_ID_TYPES)
+    return not is_id(reference) and external_of(reference) is None
+
+
+def is_id(reference: str) -> bool:
+    """Whether a reference is an id at Let's Do This."""
+    return reference.startswith("p_")
+
+
+def external_of(reference: str) -> tuple[str, str] | None:
+    """Give the kind and the value of a reference by an id elsewhere."""
+    kind, colon, value = reference.partition(":")
+    return (kind, value.strip()) if colon and kind in EXTERNAL_ID_TYPES else None
 
 
 def is_called(record: Record, name: str) -> bool:

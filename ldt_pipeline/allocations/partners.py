@@ -13,16 +13,16 @@ from ldt_pipeline.allocations.drafts import (
     Partner,
     alike,
     difference,
-    external_of,
-    is_id,
     partner_ids,
 )
 from ldt_pipeline.allocations.live import (
     PARTNER_FIELDS,
     Live,
     Record,
+    external_of,
     is_as_wanted,
     is_called,
+    is_id,
     is_name,
     normal,
 )

@@ -39,6 +39,7 @@ _DIGITS = re.compile(r"-?[0-9]+")
 _DIGITS_MOST = 25
 _ORGANISER = "(organiser)"
 _RENAMED = {"name": "group", "id": "group_id"}
+_KEYS = {column: key for key, column in _RENAMED.items()}
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for a formula: it gets an apostrophe, which is taken away in reading."""
 
@@ -129,12 +130,11 @@ def _partner(row: Mapping[str, str], place: Place) -> Node:
 
 
 def _group(row: Mapping[str, str], place: Place) -> Node:
-    names = {"group": "name", "group_id": "id"}
     for name in row:
         if name in _PARTNER:
             raise AllocationsFileError(f"{place}: `{name}` is for rows without an `event`.")
     return Node(
-        place, {names.get(name, name): _cell(name, cell, place) for name, cell in row.items()}
+        place, {_KEYS.get(name, name): _cell(name, cell, place) for name, cell in row.items()}
     )
 
 

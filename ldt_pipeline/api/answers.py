@@ -57,7 +57,6 @@ class _Made(msgspec.Struct, rename="camel"):
 
 _T = TypeVar("_T")
 _PAGE = msgspec.json.Decoder(_PageEnvelope)
-_RAW = msgspec.json.Decoder(msgspec.Raw)
 _KEY = msgspec.json.Decoder(_Key)
 _MADE = msgspec.json.Decoder(_Made)
 _ESCAPES = re.compile(
@@ -137,13 +136,13 @@ def _records(body: bytes, data: list[msgspec.Raw], where: str) -> list[bytes]:
     return records
 
 
-def parse_list(body: bytes, *, where: str, server_time: dt.datetime | None) -> list[bytes]:
+def parse_list(body: bytes, *, where: str) -> list[bytes]:
     """Read a list that is not paged. Null for `data` is an empty one, but beside an error.
 
     Raises:
         ResponseFormatError: It is not one, or it says itself that it is not whole.
     """
-    page = parse_page(body, where=where, server_time=server_time, is_paged=False)
+    page = parse_page(body, where=where, server_time=None, is_paged=False)
     if page.total is not None and page.total != len(page.records):
         raise ResponseFormatError(
             f"GET {where} gave {len(page.records)} records and says that there are "
@@ -157,7 +156,7 @@ def parse_list(body: bytes, *, where: str, server_time: dt.datetime | None) -> l
     return page.records
 
 
-def parse_record(body: bytes, *, where: str, server_time: dt.datetime | None) -> bytes:  # noqa: ARG001
+def parse_record(body: bytes, *, where: str) -> bytes:
     """Read one record, plain or wrapped into `data`.
 
     Raises:
@@ -176,7 +175,7 @@ def parse_record(body: bytes, *, where: str, server_time: dt.datetime | None) ->
         raise _format_error(where, body, error) from None
 
 
-def parse_found(body: bytes, *, where: str, server_time: dt.datetime | None) -> bytes:
+def parse_found(body: bytes, *, where: str) -> bytes:
     """Read the record that was asked for by its id.
 
     Raises:
@@ -185,7 +184,7 @@ def parse_found(body: bytes, *, where: str, server_time: dt.datetime | None) -> 
     """
     if body.removeprefix(_BOM).translate(None, b" \t\r\n") in _NOTHING:
         raise NotFoundError(f"The API has nothing at GET {where} (an empty answer).")
-    return parse_record(body, where=where, server_time=server_time)
+    return parse_record(body, where=where)
 
 
 def record_key(record: bytes) -> tuple[str | None, dt.datetime | None]:

@@ -1,8 +1,8 @@
-"""One request at a time: connection, key, retries, typed errors.
+"""One request at a time: connection, key, retries.
 
 What belongs here: everything between an operation of the catalogue and the bytes of its answer.
-What doesn't: following cursors (`paging.py`), reading an answer's envelope (`answers.py`), and
-anything that is written to disk.
+What doesn't: what a failure means (`failures.py`), following cursors (`paging.py`), reading an
+answer's envelope (`answers.py`), and anything that is written to disk.
 """
 
 from __future__ import annotations
@@ -11,35 +11,38 @@ import datetime as dt
 import logging
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.response import BaseHTTPResponse
 
 from ldt_pipeline.api.answers import Page, parse_found, parse_list, parse_page
 from ldt_pipeline.api.catalogue import Answer, Operation
 from ldt_pipeline.api.errors import (
-    ApiError,
-    AuthenticationError,
     ConnectionFailedError,
     InvalidRequestError,
     NotFoundError,
-    RateLimitedError,
     ResponseFormatError,
-    ResponseTooLargeError,
-    ServerError,
+)
+from ldt_pipeline.api.failures import (
+    cause_of,
+    error_of_answer,
+    is_unreachable,
+    is_worth_retrying,
 )
 from ldt_pipeline.api.keys import expiry_of, refuse_expired
 from ldt_pipeline.api.limits import ANSWER_BYTES_MOST, ID_CHARACTERS_MOST
-from ldt_pipeline.api.retrying import RETRIED_STATUSES, patience, wait_asked_for
+from ldt_pipeline.api.retrying import patience, wait_asked_for
+from ldt_pipeline.instants import with_zone
 
+_Answer = TypeVar("_Answer")
 _logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 10.0
@@ -134,7 +137,7 @@ class Client:
         """
         if operation.answer is not Answer.PAGES:
             raise ValueError(f"{operation.name} does not answer in pages.")
-        page: Page = self._get(operation, record_id, parameters, parse_page)
+        page = self._get(operation, record_id, parameters, _page)
         size = int(parameters.get("page[size]", 0))
         if size and len(page.records) > size and not self._has_warned_of_size:
             self._has_warned_of_size = True
@@ -153,7 +156,9 @@ class Client:
         """
         if operation.answer is not Answer.LIST:
             raise ValueError(f"{operation.name} does not answer with a whole list.")
-        return self._get(operation, record_id, {}, parse_list)
+        return self._get(
+            operation, record_id, {}, lambda got, where: parse_list(got.body, where=where)
+        )
 
     def get_record(
         self,
@@ -170,15 +175,20 @@ class Client:
         """
         if operation.answer is not Answer.RECORD or operation.is_write:
             raise ValueError(f"{operation.name} does not read one record.")
-        return self._get(operation, record_id, parameters or {}, parse_found)
+        return self._get(
+            operation,
+            record_id,
+            parameters or {},
+            lambda got, where: parse_found(got.body, where=where),
+        )
 
     def _get(
         self,
         operation: Operation,
         record_id: str | None,
         parameters: Mapping[str, str],
-        parse: Any,
-    ) -> Any:
+        parse: Callable[[_Received, str], _Answer],
+    ) -> _Answer:
         """Send a GET until it is answered in full, by the policy of urllib3's `Retry`.
 
         `Retry` is driven from here, not from the adapter, as some failures show only in the body:
@@ -191,17 +201,18 @@ class Client:
         where = self.describe(operation, record_id)
         if operation.takes_id and not _is_askable(record_id or ""):
             raise NotFoundError(f"The API has nothing at GET {where}: this is no id.")
-        path = operation.path.replace("{id}", quote(record_id or "", safe=""))
-        url = self.base_url + path
+        url = self._url(operation, record_id)
         retry = self._retry
         while True:
             received: _Received | None = None
             unreachable = False
             try:
                 received = self._send(url, parameters)
-                error = _error_of(received, where, of_one=operation.takes_id)
+                error = error_of_answer(
+                    received.status, len(received.body), where, of_one=operation.takes_id
+                )
                 if error is None:
-                    return parse(received.body, where=where, server_time=received.server_time)
+                    return parse(received, where)
             except requests.exceptions.SSLError as failure:
                 raise ConnectionFailedError(
                     f"GET {where}: no secure connection to the API's host "
@@ -219,15 +230,15 @@ class Client:
                 unreachable = is_unreachable(failure)
                 error = ConnectionFailedError(
                     f"GET {where} failed {_times(len(retry.history) + 1)} "
-                    f"({_cause(failure)}). Check the network and LDT_API_BASE_URL, then try again."
+                    f"({cause_of(failure)}). Check the network and LDT_API_BASE_URL, then try again."
                 )
-            if not _is_worth_retrying(error):
+            if not is_worth_retrying(error):
                 raise error from None
             is_over = unreachable and len(retry.history) >= _UNREACHABLE_RETRIES
             if is_over or (received and wait_asked_for(received.raw) > self._waits_most):
                 raise error from None
             try:
-                retry = retry.increment("GET", path, error=error)
+                retry = retry.increment("GET", url, error=error)
             except MaxRetryError:
                 raise error from None
             _logger.info("GET %s: trying again after: %s", where, type(error).__name__)
@@ -257,9 +268,12 @@ class Client:
         refuse_expired(self._expires_at)
         if operation.takes_id and not _is_askable(record_id or ""):
             raise NotFoundError(f"{operation.method} {operation.path}: this is no id.")
-        url = self.base_url + operation.path.replace("{id}", quote(record_id or "", safe=""))
+        url = self._url(operation, record_id)
         received = self._send(url, parameters or {}, method=operation.method, body=body)
         return received.status, received.body, self._retry.get_retry_after(received.raw)
+
+    def _url(self, operation: Operation, record_id: str | None) -> str:
+        return self.base_url + operation.path.replace("{id}", quote(record_id or "", safe=""))
 
     def _send(
         self,
@@ -307,94 +321,24 @@ class Client:
         return operation.path.replace("{id}", shown)
 
 
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _page(received: _Received, where: str) -> Page:
+    return parse_page(received.body, where=where, server_time=received.server_time)
+
+
 def _is_askable(record_id: str) -> bool:
     """Whether an id can be a piece of a path."""
     # Dots, and nothing at all, vanish from a path on the way: another list would answer.
     return record_id not in ("", ".", "..") and len(record_id) <= ID_CHARACTERS_MOST
 
 
-def _error_of(received: _Received, where: str, *, of_one: bool) -> ApiError | None:
-    error = _error_of_status(received.status, where, of_one=of_one)
-    if error is not None or len(received.body) <= ANSWER_BYTES_MOST:
-        return error
-    return ResponseTooLargeError(
-        f"GET {where} gave more than {ANSWER_BYTES_MOST // 1024**2} MB, once unpacked, which no "
-        "list of this API should: it was not read to its end, and nothing of it was stored. Check "
-        "LDT_API_BASE_URL, and tell your contact at Let's Do This."
-    )
-
-
-def is_unreachable(failure: BaseException | None) -> bool:
-    """Whether no connection was made: then nothing can have been sent."""
-    while failure is not None:
-        if isinstance(failure, NewConnectionError):
-            return True
-        reason = getattr(failure, "reason", None)
-        failure = (
-            failure.__cause__
-            or failure.__context__
-            or (reason if isinstance(reason, BaseException) else None)
-        )
-    return False
-
-
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
-
-
-def _cause(failure: Exception) -> str:
-    """Name what broke, without its text: that may repeat a whole URL or body."""
-    inner = failure
-    while inner.__cause__ is not None or inner.__context__ is not None:
-        inner = cast("Exception", inner.__cause__ or inner.__context__)
-    names = dict.fromkeys((type(failure).__name__, type(inner).__name__))
-    return ", ".join(names)
-
-
-def _is_worth_retrying(error: ApiError) -> bool:
-    kinds = RateLimitedError | ServerError | ConnectionFailedError | ResponseFormatError
-    return isinstance(error, kinds) and not isinstance(error, ResponseTooLargeError)
-
-
-def _error_of_status(status: int, where: str, *, of_one: bool) -> ApiError | None:
-    if status == requests.codes.ok:
-        return None
-    if status in (401, 403):
-        return AuthenticationError(
-            f"The API refused the key for GET {where} (status {status}). It may be mistyped, "
-            "expired or revoked: create a new one under settings / credentials in your "
-            "Let's Do This account and set LDT_API_KEY."
-        )
-    if status in (404, 410):
-        # A list of the whole account is always there, if only as an empty one.
-        advice = "" if of_one else " Check LDT_API_BASE_URL: this list exists for every account."
-        return NotFoundError(f"The API has nothing at GET {where} (status {status}).{advice}")
-    if status == requests.codes.too_many_requests:
-        return RateLimitedError(
-            f"The API kept refusing GET {where} as one request too many (status 429). "
-            "Lower LDT_MAX_CONCURRENCY, or try again later."
-        )
-    if status in RETRIED_STATUSES:
-        return ServerError(
-            f"The API kept failing at GET {where} (status {status}). Try again later; if it "
-            "goes on, tell your contact at Let's Do This."
-        )
-    if 300 <= status < 400:
-        return InvalidRequestError(
-            f"GET {where} was redirected (status {status}), which is not followed, so that the "
-            "key reaches no other host. Check LDT_API_BASE_URL."
-        )
-    return InvalidRequestError(
-        f"The API did not accept GET {where} (status {status}). Run `ldt check` to see whether "
-        "the API has changed."
-    )
-
-
 def _parse_date(header: str | None) -> dt.datetime | None:
     if header is None:
         return None
     try:
-        moment = parsedate_to_datetime(header)
+        return with_zone(parsedate_to_datetime(header))
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

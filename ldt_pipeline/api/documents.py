@@ -18,7 +18,6 @@ from ldt_pipeline.api.limits import DOCUMENT_BYTES_MOST
 from ldt_pipeline.api.openapi import ContractError
 
 _SECONDS = 30.0
-_BYTES_MOST = DOCUMENT_BYTES_MOST
 _PIECE = 64 * 1024
 
 
@@ -64,7 +63,7 @@ def _download(address: str) -> bytes:
             content = bytearray()
             for piece in response.iter_content(_PIECE):
                 content += piece
-                if len(content) > _BYTES_MOST:
+                if len(content) > DOCUMENT_BYTES_MOST:
                     raise ContractError(_too_large(shown))
                 if time.monotonic() > deadline:  # the time-out of requests is one of each read
                     raise ContractError(f"{shown} took longer than {_SECONDS:.0f} s.")
@@ -96,11 +95,11 @@ def _add_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(_BYTES_MOST + 1)
+            content = file.read(DOCUMENT_BYTES_MOST + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ContractError(f"The document {path} can't be read: {reason}.") from None
-    if len(content) > _BYTES_MOST:
+    if len(content) > DOCUMENT_BYTES_MOST:
         raise ContractError(_too_large(str(path)))
     return content
 
@@ -121,7 +120,7 @@ def _decode(content: bytes, *, is_yaml: bool, source: str) -> Any:
 
 
 def _too_large(source: str) -> str:
-    return f"{source} is larger than {_BYTES_MOST // 1024**2} MB, so it is no OpenAPI document."
+    return f"{source} is larger than {DOCUMENT_BYTES_MOST // 1024**2} MB, so it is no OpenAPI document."
 
 
 def _shown(source: str) -> str:

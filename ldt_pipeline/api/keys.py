@@ -70,11 +70,11 @@ def _organisers(claims: Mapping[str, Any], what: str) -> str | None:
 def expiry_of(key: str) -> dt.datetime | None:
     """Give the instant (UTC) at which a key says that it expires; None where it names none."""
     expires = (claims_of(key) or {}).get("exp")
-    if isinstance(expires, bool):
+    if isinstance(expires, bool) or not isinstance(expires, str | int | float):
         return None
     try:
-        return dt.datetime.fromtimestamp(float(expires), dt.UTC)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError, OSError):
+        return dt.datetime.fromtimestamp(float(expires), dt.UTC)
+    except (ValueError, OverflowError, OSError):
         return None
 
 

@@ -29,7 +29,7 @@ from ldt_pipeline.api.catalogue import (
     Answer,
     Operation,
 )
-from ldt_pipeline.api.client import Client, is_unreachable
+from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import (
     ApiError,
     AuthenticationError,
@@ -40,6 +40,7 @@ from ldt_pipeline.api.errors import (
     ResponseFormatError,
     UnclearWriteError,
 )
+from ldt_pipeline.api.failures import is_unreachable
 
 Body = Mapping[str, Any]
 
@@ -150,7 +151,7 @@ def _write(
             if content.strip():
                 json.loads(content)
             return content
-        return parse_record(content, where=where, server_time=None)
+        return parse_record(content, where=where)
     except (ResponseFormatError, ValueError, RecursionError):
         raise UnclearWriteError(
             f"{where}: the answer (status {status}, {len(content)} bytes) can't be read; it may "

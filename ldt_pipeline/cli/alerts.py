@@ -55,7 +55,7 @@ def alerts() -> None:
 )
 def example() -> None:
     """Print an alerts file, with a comment for each line. Point LDT_ALERTS_FILE at your copy."""
-    from ldt_pipeline.alerting.config import EXAMPLE  # noqa: PLC0415
+    from ldt_pipeline.alerting.config import EXAMPLE
 
     click.echo(EXAMPLE.read_text(encoding="utf-8"), nl=False)
 
@@ -73,10 +73,10 @@ def test(names: tuple[str, ...]) -> None:
 
     One attempt each, whatever the limits are. It says what came of it.
     """
-    from ldt_pipeline.alerting.channels import DeliveryError  # noqa: PLC0415
-    from ldt_pipeline.alerting.delivering import send_now  # noqa: PLC0415
-    from ldt_pipeline.alerting.message import trial_message  # noqa: PLC0415
-    from ldt_pipeline.instants import now  # noqa: PLC0415
+    from ldt_pipeline.alerting.channels import DeliveryError
+    from ldt_pipeline.alerting.delivering import send_now
+    from ldt_pipeline.alerting.message import trial_message
+    from ldt_pipeline.instants import now
 
     _, config = _configured()
     unknown = [each for each in names if each not in config.channels]
@@ -110,7 +110,7 @@ def status() -> None:
 
     It reads what was found when somebody last looked, and looks at nothing itself.
     """
-    from ldt_pipeline.alerting.book import BookFile  # noqa: PLC0415
+    from ldt_pipeline.alerting.book import BookFile
 
     settings, config = _configured()
     file = BookFile(settings.alerts_dir)
@@ -147,7 +147,7 @@ def close(key: str) -> None:
     It is over by itself once what it was to make has been made, or after three days. All else that
     is wrong is looked at anew each time, and can't be closed.
     """
-    from ldt_pipeline.alerting.book import BookFile  # noqa: PLC0415
+    from ldt_pipeline.alerting.book import BookFile
 
     settings, _ = _configured()
     file = BookFile(settings.alerts_dir)
@@ -175,9 +175,9 @@ def send() -> None:
     Run it from cron every few minutes, beside `ldt sync`. Runs that failed before it was first run
     are history.
     """
-    from ldt_pipeline.definitions import defs  # noqa: PLC0415
-    from ldt_pipeline.defs.alert_sensors import look_and_deliver  # noqa: PLC0415
-    from ldt_pipeline.home import open_instance  # noqa: PLC0415
+    from ldt_pipeline.definitions import defs
+    from ldt_pipeline.defs.alert_sensors import look_and_deliver
+    from ldt_pipeline.home import open_instance
 
     settings, _ = _configured()
     with open_instance() as instance:
@@ -194,8 +194,8 @@ def send() -> None:
 
 
 def _configured() -> tuple[Settings, AlertsFile]:
-    from ldt_pipeline.alerting.config import read_alerts_file  # noqa: PLC0415
-    from ldt_pipeline.settings import SettingsError, load_settings  # noqa: PLC0415
+    from ldt_pipeline.alerting.config import read_alerts_file
+    from ldt_pipeline.settings import SettingsError, load_settings
 
     settings = load_settings()
     if settings.alerts_file is None:
@@ -206,8 +206,8 @@ def _configured() -> tuple[Settings, AlertsFile]:
 
 
 def _channel_lines(book: Book, config: AlertsFile, moment: dt.datetime) -> list[str]:
-    from ldt_pipeline.alerting.book import Line  # noqa: PLC0415
-    from ldt_pipeline.alerting.owed import owed  # noqa: PLC0415
+    from ldt_pipeline.alerting.book import Line
+    from ldt_pipeline.alerting.owed import owed
 
     lines: list[str] = []
     for name, channel in config.channels.items():

@@ -13,6 +13,7 @@ import duckdb
 
 from ldt_pipeline.cli.published import Rows, require_event
 from ldt_pipeline.tables import VIEWS, table
+from ldt_pipeline.warehouse.schema import listed
 
 _PACE = VIEWS["allocation_pace"].table
 
@@ -52,9 +53,8 @@ def read_listed(connection: duckdb.DuckDBPyConnection, wish: Wish) -> Rows:
         if value is not None:
             conditions.append(condition)
             parameters.append(value)
-    wanted = ", ".join(f'"{name}"' for name in columns)
     rows = connection.execute(
-        f"SELECT {wanted} FROM {_PACE.name} WHERE {' AND '.join(conditions)} "  # noqa: S608 - ours
+        f"SELECT {listed(columns)} FROM {_PACE.name} WHERE {' AND '.join(conditions)} "  # noqa: S608 - ours
         f"ORDER BY {_order(wish.sort)}",
         parameters,
     ).fetchall()

@@ -141,10 +141,10 @@ def allocations(
     Of one event, or of all. It reads the published file alone: no key is needed, and it works
     while a sync runs. The commands below read and change the account itself.
     """
-    from ldt_pipeline.cli.allocation_lists import Wish, read_listed  # noqa: PLC0415
-    from ldt_pipeline.cli.exports import write  # noqa: PLC0415
-    from ldt_pipeline.cli.published import open_published  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.cli.allocation_lists import Wish, read_listed
+    from ldt_pipeline.cli.exports import write
+    from ldt_pipeline.cli.published import open_published
+    from ldt_pipeline.settings import load_settings
 
     to_format = format_for(to_format, out)
     with open_published(load_settings().published_path) as connection:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ldt_pipeline.cli.command import Command, CommandError
-from ldt_pipeline.cli.text import counted
+from ldt_pipeline.cli.text import clean, counted
 
 if TYPE_CHECKING:
     from ldt_pipeline.allocations.plan import Change, Plan
@@ -50,16 +50,16 @@ def export(event_id: str | None, to_format: str | None, out: Path | None) -> Non
     the account itself. Contacts are left out: the API can't change them. Planning an unchanged
     export changes nothing. Beside a YAML file lies its JSON Schema, for editors.
     """
-    from ldt_pipeline.allocations.checking import schema_text  # noqa: PLC0415
-    from ldt_pipeline.allocations.exporting import (  # noqa: PLC0415
+    from ldt_pipeline.allocations.checking import schema_text
+    from ldt_pipeline.allocations.exporting import (
         SCHEMA_FILE,
         document_of,
         yaml_text,
     )
-    from ldt_pipeline.allocations.live import read_live  # noqa: PLC0415
-    from ldt_pipeline.allocations.tabular import csv_text  # noqa: PLC0415
-    from ldt_pipeline.connecting import connect  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.allocations.live import read_live
+    from ldt_pipeline.allocations.tabular import csv_text
+    from ldt_pipeline.connecting import connect
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     event_ids = [event_id] if event_id is not None else _known_events(settings)
@@ -109,15 +109,15 @@ def plan(file: Path, out: Path | None, detailed_exitcode: bool) -> None:
 
     It reads the account itself, not what was published.
     """
-    from ldt_pipeline.allocations.journal import Journal  # noqa: PLC0415
-    from ldt_pipeline.allocations.live import read_live  # noqa: PLC0415
-    from ldt_pipeline.allocations.plan import save_plan  # noqa: PLC0415
-    from ldt_pipeline.allocations.planning import make_plan  # noqa: PLC0415
-    from ldt_pipeline.allocations.wanted import read_wanted  # noqa: PLC0415
-    from ldt_pipeline.cli.plan_text import plan_lines  # noqa: PLC0415
-    from ldt_pipeline.connecting import connect  # noqa: PLC0415
-    from ldt_pipeline.instants import now  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.allocations.journal import Journal
+    from ldt_pipeline.allocations.live import read_live
+    from ldt_pipeline.allocations.plan import save_plan
+    from ldt_pipeline.allocations.planning import make_plan
+    from ldt_pipeline.allocations.wanted import read_wanted
+    from ldt_pipeline.cli.plan_text import plan_lines
+    from ldt_pipeline.connecting import connect
+    from ldt_pipeline.instants import now
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     with _explaining_file():
@@ -167,12 +167,11 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
     goes into a journal first, so that applying again after a crash does nothing twice; a claim link
     is never sent twice to one address.
     """
-    from ldt_pipeline.allocations.applying import apply_plan  # noqa: PLC0415
-    from ldt_pipeline.allocations.plan import read_plan  # noqa: PLC0415
-    from ldt_pipeline.cli.plan_text import applied_lines  # noqa: PLC0415
-    from ldt_pipeline.cli.text import counted  # noqa: PLC0415
-    from ldt_pipeline.connecting import connect  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.allocations.applying import apply_plan
+    from ldt_pipeline.allocations.plan import read_plan
+    from ldt_pipeline.cli.plan_text import applied_lines
+    from ldt_pipeline.connecting import connect
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     made = read_plan(plan_file.expanduser())
@@ -213,7 +212,7 @@ def _ask(deletions: int) -> None:
 
 
 def _known_events(settings: Settings) -> list[str]:
-    from ldt_pipeline.cli.published import open_published  # noqa: PLC0415
+    from ldt_pipeline.cli.published import open_published
 
     found = list(settings.event_ids)
     if settings.published_path.exists():
@@ -231,8 +230,7 @@ def _known_events(settings: Settings) -> list[str]:
 @contextmanager
 def _explaining_file() -> Generator[None]:
     """Print each thing that is wrong in a line of its own."""
-    from ldt_pipeline.allocations.nodes import AllocationsFileError  # noqa: PLC0415
-    from ldt_pipeline.cli.text import clean  # noqa: PLC0415
+    from ldt_pipeline.allocations.nodes import AllocationsFileError
 
     try:
         yield
@@ -251,8 +249,8 @@ def _progress(plan: Plan) -> Generator[Callable[[Change], None]]:
     if not sys.stderr.isatty():
         yield lambda _change: None
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Applying", total=len(plan.changes))
@@ -260,9 +258,9 @@ def _progress(plan: Plan) -> Generator[Callable[[Change], None]]:
 
 
 def _write(out: Path, text: str) -> None:
-    from upath import UPath  # noqa: PLC0415
+    from upath import UPath
 
-    from ldt_pipeline.raw.files import write_durably  # noqa: PLC0415
+    from ldt_pipeline.raw.files import write_durably
 
     target = out.expanduser().absolute()
     try:

@@ -11,7 +11,7 @@ def cell_width(text: str) -> int:
     """Give the number of cells that a text takes."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415
+    from rich.cells import cell_len
 
     return cell_len(text)
 
@@ -20,7 +20,7 @@ def fit(text: str, size: int, *, to_the_right: bool = False) -> str:
     """Cut or pad a text to exactly so many cells; a cut one ends in `…`."""
     width = cell_width(text)
     if width > size:
-        from rich.cells import set_cell_size  # noqa: PLC0415
+        from rich.cells import set_cell_size
 
         return set_cell_size(text, size - 1) + "…"
     padding = " " * (size - width)

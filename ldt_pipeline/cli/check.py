@@ -47,7 +47,7 @@ def check(document: str | None) -> None:
     to be; each difference says what to change. Nothing is stored, and the document is fetched without
     the key.
     """
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     count = failed = 0
@@ -67,7 +67,7 @@ def _lines(settings: Settings, document: str | None) -> Iterator[Line]:
         yield line
         is_usable = is_usable and line.mark != "✗"
     if api_key is not None and is_usable:
-        from ldt_pipeline.cli.probes import probe  # noqa: PLC0415
+        from ldt_pipeline.cli.probes import probe
 
         yield from probe(settings, api_key)
     else:
@@ -76,9 +76,9 @@ def _lines(settings: Settings, document: str | None) -> Iterator[Line]:
 
 
 def _settings_lines(settings: Settings) -> Iterator[Line]:
-    from ldt_pipeline.cli.ahead import ahead_lines  # noqa: PLC0415
-    from ldt_pipeline.cli.misspelt import misspelt_lines  # noqa: PLC0415
-    from ldt_pipeline.cli.modes import mode_lines  # noqa: PLC0415
+    from ldt_pipeline.cli.ahead import ahead_lines
+    from ldt_pipeline.cli.misspelt import misspelt_lines
+    from ldt_pipeline.cli.modes import mode_lines
 
     yield Line("✓", "settings", f"the API is {settings.api_base_url}")
     yield from misspelt_lines()
@@ -90,15 +90,15 @@ def _settings_lines(settings: Settings) -> Iterator[Line]:
 
 def _file_lines(settings: Settings) -> Iterator[Line]:
     """Read the files that settings name: most of them are used at night, when nobody looks."""
-    from ldt_pipeline.alerting.config import AlertsFileError, read_alerts_file  # noqa: PLC0415
-    from ldt_pipeline.allocations.nodes import AllocationsFileError  # noqa: PLC0415
-    from ldt_pipeline.allocations.wanted import read_wanted  # noqa: PLC0415
-    from ldt_pipeline.exporting.presets import (  # noqa: PLC0415
+    from ldt_pipeline.alerting.config import AlertsFileError, read_alerts_file
+    from ldt_pipeline.allocations.nodes import AllocationsFileError
+    from ldt_pipeline.allocations.wanted import read_wanted
+    from ldt_pipeline.exporting.presets import (
         PresetError,
         load_own_presets,
         load_preset,
     )
-    from ldt_pipeline.tidy import QuestionsFileError, load_questions  # noqa: PLC0415
+    from ldt_pipeline.tidy import QuestionsFileError, load_questions
 
     questions = settings.questions_file or "the one that comes with the pipeline"
     files: list[tuple[str, object, Callable[[], object]]] = [
@@ -127,8 +127,8 @@ def _file_lines(settings: Settings) -> Iterator[Line]:
 
 def _target_line(target: str) -> Line:
     """Say whether anything can be written to LDT_EXPORT_TARGET, without writing there."""
-    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
-    from upath import UPath  # noqa: PLC0415
+    from fsspec.implementations.local import LocalFileSystem
+    from upath import UPath
 
     try:
         place = UPath(target)
@@ -153,12 +153,12 @@ def _target_line(target: str) -> Line:
 
 
 def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
-    from ldt_pipeline.cli.key_claims import read_claims  # noqa: PLC0415
-    from ldt_pipeline.organiser import (  # noqa: PLC0415
+    from ldt_pipeline.cli.key_claims import read_claims
+    from ldt_pipeline.organiser import (
         OtherOrganiserError,
         require_same_organiser,
     )
-    from ldt_pipeline.settings import SettingsError  # noqa: PLC0415
+    from ldt_pipeline.settings import SettingsError
 
     if api_key is None:
         try:
@@ -185,7 +185,7 @@ def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
 def _expiry_line(expires_at: dt.datetime | None, now: dt.datetime) -> Line:
     if expires_at is None:
         return Line("✓", "key's expiry", "it names none")
-    from ldt_pipeline.api.keys import NEW_KEY  # noqa: PLC0415
+    from ldt_pipeline.api.keys import NEW_KEY
 
     shown = f"{expires_at:%Y-%m-%d %H:%M} UTC"
     if expires_at <= now:
@@ -196,7 +196,7 @@ def _expiry_line(expires_at: dt.datetime | None, now: dt.datetime) -> Line:
 
 
 def _contract_lines(settings: Settings, document: str | None) -> Iterator[Line]:
-    from ldt_pipeline.api.contract import (  # noqa: PLC0415
+    from ldt_pipeline.api.contract import (
         ContractError,
         compare,
         document_address,
@@ -231,7 +231,7 @@ def _contract_lines(settings: Settings, document: str | None) -> Iterator[Line]:
 
 def _also_read() -> dict[str, frozenset[str]]:
     """Give the properties that the tidy transforms read under names the registry doesn't have."""
-    from ldt_pipeline.tidy import shapes  # noqa: PLC0415
+    from ldt_pipeline.tidy import shapes
 
     return {
         "participant": shapes.PARTICIPANT.known,

@@ -172,8 +172,8 @@ def prepare_streams() -> None:
 
 def _set_noise(verbose: bool) -> None:
     """Keep libraries from writing between our lines; their records are in Dagster's own."""
-    import logging  # noqa: PLC0415
-    import warnings  # noqa: PLC0415
+    import logging
+    import warnings
 
     if not verbose:
         warnings.simplefilter("ignore")

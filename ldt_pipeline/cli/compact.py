@@ -44,12 +44,12 @@ def compact(drop_superseded: bool, dry_run: bool, yes: bool) -> None:
     of participants (participant_versions, start_list_changes, start-list --as-of) then begins anew.
     Snapshots of reserved entries and tickets, and tombstones, always stay.
     """
-    from ldt_pipeline.cli.display import Display  # noqa: PLC0415
-    from ldt_pipeline.compacting import compact as do  # noqa: PLC0415
-    from ldt_pipeline.progress import advance  # noqa: PLC0415
-    from ldt_pipeline.raw import RawStore  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
-    from ldt_pipeline.sync.lock import sync_lock  # noqa: PLC0415
+    from ldt_pipeline.cli.display import Display
+    from ldt_pipeline.compacting import compact as do
+    from ldt_pipeline.progress import advance
+    from ldt_pipeline.raw import RawStore
+    from ldt_pipeline.settings import load_settings
+    from ldt_pipeline.sync.lock import sync_lock
 
     if drop_superseded and not dry_run and not yes:
         click.confirm(

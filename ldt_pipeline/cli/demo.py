@@ -53,9 +53,9 @@ def demo(participants: int, seed: int, fresh: bool, serve: bool) -> None:
     data folder (or, where LDT_DATA_DIR is set in the environment, to just that folder), never to
     a folder that holds a real account's data.
     """
-    from ldt_pipeline.cli.demo_folder import prepare  # noqa: PLC0415
-    from ldt_pipeline.sandbox import Sandbox, SandboxAccount  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.cli.demo_folder import prepare
+    from ldt_pipeline.sandbox import Sandbox, SandboxAccount
+    from ldt_pipeline.settings import load_settings
 
     folder = load_settings().data_dir
     is_named = bool(os.environ.get("LDT_DATA_DIR"))
@@ -84,14 +84,14 @@ def _use(sandbox: Sandbox, folder: Path) -> None:
 
 
 def _sync_and_show(settings: Settings, *, is_named: bool) -> None:
-    from ldt_pipeline import runner  # noqa: PLC0415
-    from ldt_pipeline.cli.allocation_lists import Wish, read_listed  # noqa: PLC0415
-    from ldt_pipeline.cli.published import (  # noqa: PLC0415
+    from ldt_pipeline import runner
+    from ldt_pipeline.cli.allocation_lists import Wish, read_listed
+    from ldt_pipeline.cli.published import (
         biggest_race,
         open_published,
         read_start_list,
     )
-    from ldt_pipeline.cli.sync import run, through_dagster  # noqa: PLC0415
+    from ldt_pipeline.cli.sync import run, through_dagster
 
     for line in run(settings, through_dagster(runner.sync)):
         click.echo(line)
@@ -120,8 +120,8 @@ def _sync_and_show(settings: Settings, *, is_named: bool) -> None:
 
 
 def _show(title: str, rows: Rows) -> None:
-    from ldt_pipeline.cli.exports import table_lines  # noqa: PLC0415
-    from ldt_pipeline.cli.text import clean, terminal_width  # noqa: PLC0415
+    from ldt_pipeline.cli.exports import table_lines
+    from ldt_pipeline.cli.text import clean, terminal_width
 
     click.echo(f"\n{clean(title)}")
     for line in table_lines(rows, width=terminal_width(), most=_ROWS_SHOWN):
@@ -129,7 +129,7 @@ def _show(title: str, rows: Rows) -> None:
 
 
 def _serve(sandbox: Sandbox, folder: Path) -> None:
-    from ldt_pipeline.cli.sandbox import announce  # noqa: PLC0415
+    from ldt_pipeline.cli.sandbox import announce
 
     click.echo(f"\nexport LDT_DATA_DIR={folder}")
     announce(sandbox.base_url, sandbox.api_key)

@@ -86,9 +86,9 @@ def _read(folder: Path) -> DemoAccount | None:
 
 
 def _write(folder: Path, account: DemoAccount) -> None:
-    from upath import UPath  # noqa: PLC0415
+    from upath import UPath
 
-    from ldt_pipeline.raw.files import write_durably  # noqa: PLC0415
+    from ldt_pipeline.raw.files import write_durably
 
     write_durably(UPath(folder / _MARKER), json.dumps(asdict(account), indent=2).encode())
 

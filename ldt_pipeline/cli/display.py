@@ -42,8 +42,8 @@ class Display:
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            from rich.console import Console  # noqa: PLC0415
-            from rich.status import Status  # noqa: PLC0415
+            from rich.console import Console
+            from rich.status import Status
 
             console = Console(stderr=True, highlight=False, markup=False)
             self._status = Status("Starting", console=console)

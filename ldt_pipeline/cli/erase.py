@@ -50,16 +50,16 @@ def erase(kind: str, ids: tuple[str, ...], yes: bool) -> None:
     What Let's Do This holds is erased there, not here. Whom the API calls redacted is erased by
     `ldt sync` without being asked.
     """
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     subjects = _look_up(settings, kind, ids)
     if not yes:
         click.confirm("Erase for good? This can't be undone", abort=True)
-    from ldt_pipeline import runner  # noqa: PLC0415
-    from ldt_pipeline.cli.display import Display  # noqa: PLC0415
-    from ldt_pipeline.definitions import defs  # noqa: PLC0415
-    from ldt_pipeline.home import open_instance  # noqa: PLC0415
+    from ldt_pipeline import runner
+    from ldt_pipeline.cli.display import Display
+    from ldt_pipeline.definitions import defs
+    from ldt_pipeline.home import open_instance
 
     with Display() as display, open_instance() as instance:
         runner.erase(
@@ -76,12 +76,12 @@ def erase(kind: str, ids: tuple[str, ...], yes: bool) -> None:
 
 def _look_up(settings: Settings, kind: str, ids: tuple[str, ...]) -> list[Subject]:
     """Say what is about to be erased, and what isn't; gives everybody that it concerns."""
-    from ldt_pipeline.erasing import ledger  # noqa: PLC0415
-    from ldt_pipeline.erasing.book import Book, Reason  # noqa: PLC0415
-    from ldt_pipeline.erasing.due import Subject  # noqa: PLC0415
-    from ldt_pipeline.erasing.related import linked, places, related, strangers  # noqa: PLC0415
-    from ldt_pipeline.raw import RawStore  # noqa: PLC0415
-    from ldt_pipeline.warehouse.connection import open_warehouse  # noqa: PLC0415
+    from ldt_pipeline.erasing import ledger
+    from ldt_pipeline.erasing.book import Book, Reason
+    from ldt_pipeline.erasing.due import Subject
+    from ldt_pipeline.erasing.related import linked, places, related, strangers
+    from ldt_pipeline.raw import RawStore
+    from ldt_pipeline.warehouse.connection import open_warehouse
 
     if not settings.warehouse_path.exists():
         raise CommandError(

@@ -80,7 +80,7 @@ def enter_into_ledger(
     Raises:
         CommandError: The ledger can't be written: the export isn't made then.
     """
-    from ldt_pipeline.erasing import ledger  # noqa: PLC0415
+    from ldt_pipeline.erasing import ledger
 
     at = rows.columns.index("participant_id")
     file = str(out.expanduser().absolute()) if out is not None else "standard output"
@@ -106,7 +106,7 @@ def require_nobody_erased(rows: Rows, out: Path, reading: Reading) -> None:
     Raises:
         CommandError: It was taken away.
     """
-    from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError  # noqa: PLC0415
+    from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError
 
     at, flag = (rows.columns.index(name) for name in ("participant_id", "is_redacted"))
     if reading.is_outdated_for({row[at] for row in rows.rows if not row[flag]}):
@@ -116,7 +116,7 @@ def require_nobody_erased(rows: Rows, out: Path, reading: Reading) -> None:
 
 def mark_in_place(ledger_dir: Path, export_id: str) -> None:
     """Note that a file is in place: an earlier one of its name is gone, and whoever was in it alone."""
-    from ldt_pipeline.erasing import ledger  # noqa: PLC0415
+    from ldt_pipeline.erasing import ledger
 
     try:
         ledger.mark_in_place(ledger_dir, export_id)
@@ -144,7 +144,7 @@ def content(rows: Rows, to_format: str) -> Iterator[bytes]:
     """
     if to_format != "xlsx":
         return (text.encode() for text in pieces(rows, to_format))
-    from ldt_pipeline.exporting.excel import workbook  # noqa: PLC0415
+    from ldt_pipeline.exporting.excel import workbook
 
     return iter([workbook(rows.table_name, rows.columns, rows.rows)])
 
@@ -248,9 +248,9 @@ def _for_people(name: str, value: Any) -> str:
 
 
 def _write_file(rows: Rows, to_format: str, out: Path) -> None:
-    from upath import UPath  # noqa: PLC0415
+    from upath import UPath
 
-    from ldt_pipeline.raw.files import durable_file  # noqa: PLC0415
+    from ldt_pipeline.raw.files import durable_file
 
     target = out.expanduser().absolute()
     if target.is_dir():

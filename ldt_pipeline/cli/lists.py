@@ -6,12 +6,17 @@ What belongs here: the command. What doesn't: reading (`published.py`) and writi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ldt_pipeline.cli.command import Command
+from ldt_pipeline.instants import with_zone
+
+if TYPE_CHECKING:
+    from ldt_pipeline.settings import Settings
 
 _ENDINGS = ("csv", "xlsx", "json")
 
@@ -72,12 +77,9 @@ class Instant(click.ParamType[datetime]):
             click.BadParameter: It is no instant.
         """
         try:
-            read = datetime.fromisoformat(str(value))
-            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-        except (
-            ValueError,
-            OverflowError,
-        ):  # in UTC it may be before the first year, or after the last
+            return with_zone(datetime.fromisoformat(str(value))).astimezone(UTC)
+        # In UTC it may be before the first year, or after the last.
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is no instant: write it as 2026-11-01T09:00.", param, ctx)
 
 
@@ -139,51 +141,66 @@ def start_list(
     would take for a formula gets an apostrophe in front. Each file, and each list in CSV or JSON,
     is noted in the ledger of exports, by the ids of those in it.
     """
-    from ldt_pipeline.cli.exports import (  # noqa: PLC0415
+    from ldt_pipeline.settings import load_settings
+
+    settings = load_settings()
+    day = on.date() if on else None
+    if preset is None:
+        if changes_since:
+            raise click.UsageError("--changes-since goes with --preset.")
+        to_format = format_for(to_format, out)
+        if recipient is not None and out is None and to_format == "table":
+            raise click.UsageError(
+                "--recipient goes with --out, or --format csv or json: a table is noted in no ledger."
+            )
+        _write(settings, race_id, day, as_of, to_format=to_format, out=out, recipient=recipient)
+        return
+    from ldt_pipeline.cli.preset_exports import export_preset
+
+    if out is None or to_format is not None or as_of is not None:
+        raise click.UsageError("--preset goes with --out, and without --format and --as-of.")
+    if changes_since and not recipient:
+        raise click.UsageError("--changes-since goes with --recipient: whose last export?")
+    export_preset(
+        settings,
+        race_id,
+        on=day,
+        preset_name=preset,
+        out=out,
+        recipient=recipient,
+        changes_only=changes_since is not None,
+    )
+
+
+def _write(
+    settings: Settings,
+    race_id: str,
+    day: date | None,
+    as_of: datetime | None,
+    *,
+    to_format: str,
+    out: Path | None,
+    recipient: str | None,
+) -> None:
+    """Write a list in a format of our own, and say who is missing on it."""
+    from ldt_pipeline.cli.exports import (
         enter_into_ledger,
         mark_in_place,
         require_nobody_erased,
         warn_of_undated,
         write,
     )
-    from ldt_pipeline.cli.published import (  # noqa: PLC0415
+    from ldt_pipeline.cli.published import (
         count_undated,
         open_published,
         read_start_list,
         read_start_list_as_of,
         start_days,
     )
-    from ldt_pipeline.erasing.meanwhile import Reading  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.erasing.meanwhile import Reading
 
-    settings = load_settings()
-    if preset is not None:
-        from ldt_pipeline.cli.preset_exports import export_preset  # noqa: PLC0415
-
-        if out is None or to_format is not None or as_of is not None:
-            raise click.UsageError("--preset goes with --out, and without --format and --as-of.")
-        if changes_since and not recipient:
-            raise click.UsageError("--changes-since goes with --recipient: whose last export?")
-        export_preset(
-            settings,
-            race_id,
-            on=on.date() if on else None,
-            preset_name=preset,
-            out=out,
-            recipient=recipient,
-            changes_only=changes_since is not None,
-        )
-        return
-    if changes_since:
-        raise click.UsageError("--changes-since goes with --preset.")
-    to_format = format_for(to_format, out)
-    if recipient is not None and out is None and to_format == "table":
-        raise click.UsageError(
-            "--recipient goes with --out, or --format csv or json: a table is noted in no ledger."
-        )
     reading = Reading.begin(settings)
     with open_published(settings.published_path) as connection:
-        day = on.date() if on else None
         # What comes first says what the file lacks.
         if as_of is None:
             rows, without_day = read_start_list(connection, race_id, day), 0
@@ -203,6 +220,6 @@ def start_list(
         mark_in_place(settings.ledger_dir, export_id)
     if without_day:
         warn_of_undated(without_day)
-    if len(days) > 1 and on is None:
-        listed = ", ".join(str(day) for day in days)
+    if len(days) > 1 and day is None:
+        listed = ", ".join(map(str, days))
         click.echo(f"These are {len(days)} starts ({listed}): choose one with --on.", err=True)

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import click
 
+from ldt_pipeline.api.catalogue import (
+    EXTERNAL_ID_TYPES,
+    GET_APPLICATION,
+    GET_PARTICIPANT,
+    GET_PARTNER,
+    GET_RESERVED_ENTRY_GROUP,
+    Operation,
+)
 from ldt_pipeline.cli.cells import cell_width, fit
 from ldt_pipeline.cli.command import Command, CommandError
 from ldt_pipeline.cli.text import clean, escape_unprintable
 
-if TYPE_CHECKING:
-    from ldt_pipeline.api.catalogue import Operation
-
 _EXTERNAL = click.option(
     "--external",
-    type=click.Choice(["enthuse", "justGiving", "londonMarathon"]),
+    type=click.Choice(EXTERNAL_ID_TYPES),
     help="Read ID as the partner's id there.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="The record as the API gives it.")
@@ -42,8 +47,6 @@ def _command(name: str, what: str, example: str) -> Callable[..., Any]:
 @_JSON
 def partner(partner_id: str, external: str | None, as_json: bool) -> None:
     """Show the partner ID: an id at Let's Do This, or elsewhere with --external."""
-    from ldt_pipeline.api.catalogue import GET_PARTNER  # noqa: PLC0415
-
     _show(GET_PARTNER, partner_id, {"externalId": external} if external else {}, as_json=as_json)
 
 
@@ -52,8 +55,6 @@ def partner(partner_id: str, external: str | None, as_json: bool) -> None:
 @_JSON
 def reserved_entry(group_id: str, as_json: bool) -> None:
     """Show the reserved entry group ID, with how many of its places are claimed now."""
-    from ldt_pipeline.api.catalogue import GET_RESERVED_ENTRY_GROUP  # noqa: PLC0415
-
     _show(GET_RESERVED_ENTRY_GROUP, group_id, {}, as_json=as_json)
 
 
@@ -62,8 +63,6 @@ def reserved_entry(group_id: str, as_json: bool) -> None:
 @_JSON
 def participant(participant_id: str, as_json: bool) -> None:
     """Show the participant ID, with all answers. It is personal data: mind who looks on."""
-    from ldt_pipeline.api.catalogue import GET_PARTICIPANT  # noqa: PLC0415
-
     _show(GET_PARTICIPANT, participant_id, {"extendMetadata": "true"}, as_json=as_json)
 
 
@@ -72,17 +71,15 @@ def participant(participant_id: str, as_json: bool) -> None:
 @_JSON
 def application(application_id: str, as_json: bool) -> None:
     """Show the application ID, with all answers. It is personal data: mind who looks on."""
-    from ldt_pipeline.api.catalogue import GET_APPLICATION  # noqa: PLC0415
-
     _show(GET_APPLICATION, application_id, {"extendMetadata": "true"}, as_json=as_json)
 
 
 def _show(
     operation: Operation, record_id: str, parameters: dict[str, str], *, as_json: bool
 ) -> None:
-    from ldt_pipeline.api.errors import NotFoundError  # noqa: PLC0415
-    from ldt_pipeline.connecting import connect  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.api.errors import NotFoundError
+    from ldt_pipeline.connecting import connect
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     with connect(settings) as client:

@@ -19,7 +19,8 @@ from ldt_pipeline.cli.text import counted
 from ldt_pipeline.erasing.ledger import last_of_each
 from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
 from ldt_pipeline.exporting.presets import PresetError, load_preset
-from ldt_pipeline.exporting.race_lists import NothingSentError, export, undated
+from ldt_pipeline.exporting.race_lists import NothingSentError, export
+from ldt_pipeline.exporting.reading import undated
 from ldt_pipeline.exporting.writing import UnencodableError
 from ldt_pipeline.settings import Settings
 

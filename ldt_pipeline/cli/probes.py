@@ -6,9 +6,11 @@ reading anything for keeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ldt_pipeline.api import catalogue
 from ldt_pipeline.api.catalogue import Answer, Operation
@@ -47,8 +49,6 @@ class _Known:
     ids: dict[str, str] = field(default_factory=dict[str, str])
 
     def note(self, record: bytes) -> None:
-        import msgspec  # noqa: PLC0415
-
         try:
             values = msgspec.json.decode(record, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -73,7 +73,7 @@ def probe(settings: Settings, api_key: str) -> Iterator[Line]:
     ) as client:
         for operation in _ACCOUNT_LISTS:
             try:
-                yield _line(operation, _ask_list(client, operation, None, known))
+                yield Line("✓", _subject(operation), _ask_list(client, operation, None, known))
             except (AuthenticationError, ConnectionFailedError) as error:
                 yield Line("✗", _subject(operation), str(error))
                 return
@@ -88,7 +88,7 @@ def probe(settings: Settings, api_key: str) -> Iterator[Line]:
 
 def _ask_about(client: Client, operation: Operation, record_id: str, known: _Known) -> Line:
     try:
-        return _line(operation, _ask_list(client, operation, record_id, known))
+        return Line("✓", _subject(operation), _ask_list(client, operation, record_id, known))
     except NotFoundError as error:
         return Line(
             "✗",
@@ -100,13 +100,11 @@ def _ask_about(client: Client, operation: Operation, record_id: str, known: _Kno
         return Line("✗", _subject(operation), str(error))
 
 
-def _ask_list(
-    client: Client, operation: Operation, record_id: str | None, known: _Known
-) -> Callable[[], str]:
-    """Ask; gives what says how it went."""
+def _ask_list(client: Client, operation: Operation, record_id: str | None, known: _Known) -> str:
+    """Ask a list for one record; gives what was found, in words."""
     if operation.answer is Answer.LIST:
         records = client.get_list(operation, record_id=record_id or "")
-        return lambda: counted(len(records), "record")
+        return counted(len(records), "record")
     request = ListRequest(
         operation=operation, record_id=record_id, parameters={"sort[updatedAt]": "-1"}
     )
@@ -119,11 +117,7 @@ def _ask_list(
     count = "no total is given" if page.total is None else counted(page.total, "record")
     if len(page.records) > 1:
         ending += f"; page[size]=1 gave {counted(len(page.records), 'record')}"
-    return lambda: f"{count}{ending}"
-
-
-def _line(operation: Operation, says: Callable[[], str]) -> Line:
-    return Line("✓", _subject(operation), says())
+    return f"{count}{ending}"
 
 
 def _subject(operation: Operation) -> str:

@@ -19,6 +19,7 @@ from ldt_pipeline.cli.command import CommandError
 from ldt_pipeline.cli.text import clean, counted, one_line
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.connection import connect
+from ldt_pipeline.warehouse.schema import listed
 from ldt_pipeline.warehouse.starts import START_ORDER
 
 _SHOWN_MOST = 20
@@ -75,8 +76,8 @@ def read_start_list(
         condition, parameters = f"{condition} AND race_start_at::DATE = ?", [race_id, str(on)]
     found = _rows(connection, "start_list", condition, parameters, START_ORDER)
     if not found.rows and on is not None and days:
-        listed = ", ".join(str(day) for day in days)
-        raise CommandError(f"Race {race_id} does not start on {on}; it does on {listed}.")
+        others = ", ".join(str(day) for day in days)
+        raise CommandError(f"Race {race_id} does not start on {on}; it does on {others}.")
     if not found.rows and not _exists(connection, "races", "race_id", race_id):
         raise CommandError(_unknown_race(connection, race_id))
     return found
@@ -98,9 +99,8 @@ def read_start_list_as_of(
     """
     _require_people(connection)
     columns = tuple(table("start_list").schema)
-    wanted = ", ".join(f'"{column}"' for column in columns)
     rows = connection.execute(
-        f"SELECT {wanted} FROM participant_versions WHERE race_id = ? "  # noqa: S608 - the registry's names
+        f"SELECT {listed(columns)} FROM participant_versions WHERE race_id = ? "  # noqa: S608 - the registry's names
         f"AND valid_from <= ? AND (valid_to > ? OR valid_to IS NULL) ORDER BY {START_ORDER}",
         [race_id, as_of, as_of],
     ).fetchall()
@@ -186,9 +186,8 @@ def _rows(
     order: str,
 ) -> Rows:
     columns = tuple(table(name).schema)
-    wanted = ", ".join(f'"{column}"' for column in columns)
     rows = connection.execute(
-        f"SELECT {wanted} FROM {name} WHERE {condition} ORDER BY {order}",  # noqa: S608 - registry
+        f"SELECT {listed(columns)} FROM {name} WHERE {condition} ORDER BY {order}",  # noqa: S608 - registry
         parameters,
     ).fetchall()
     return Rows(table_name=name, columns=columns, rows=rows)

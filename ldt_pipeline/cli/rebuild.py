@@ -23,16 +23,16 @@ def rebuild() -> None:
     For a damaged warehouse, a new version of the pipeline, or another file of questions. Nothing
     is read from the API, and what was published before stays until the new file is whole.
     """
-    from ldt_pipeline.cli.sync import run, through_dagster  # noqa: PLC0415
-    from ldt_pipeline.raw import RawStore  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.cli.sync import run, through_dagster
+    from ldt_pipeline.raw import RawStore
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     if not RawStore(str(settings.raw_dir)).extract_ids():
         raise CommandError(
             f"There is nothing in {settings.raw_dir} to rebuild from. Run `ldt sync` first."
         )
-    from ldt_pipeline import runner  # noqa: PLC0415
+    from ldt_pipeline import runner
 
     for line in run(settings, through_dagster(runner.rebuild)):
         click.echo(line)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ldt_pipeline.cli.command import Command
+from ldt_pipeline.instants import with_zone
 
 _EARLIEST_YEAR, _LATEST_YEAR = 1980, 2100
 _MOST_PEOPLE = 16_000_000
@@ -25,10 +26,9 @@ def _read_instant(
     if value is None:
         return None
     try:
-        moment = dt.datetime.fromisoformat(value)
+        moment = with_zone(dt.datetime.fromisoformat(value))
     except ValueError:
         raise click.BadParameter("write an instant such as 2026-03-01T12:00:00+00:00") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     # Ids hold the second in eight hexadecimal digits, from four years before.
     if not _EARLIEST_YEAR <= moment.year < _LATEST_YEAR:
         raise click.BadParameter(f"it must lie between {_EARLIEST_YEAR} and {_LATEST_YEAR}")
@@ -96,7 +96,7 @@ def sandbox(**options: Any) -> None:
     It prints two lines to paste into another terminal (or, without `export`, into .env); after
     that every other command works on the sandbox. Its keys open nothing else.
     """
-    from ldt_pipeline.sandbox import serve  # noqa: PLC0415
+    from ldt_pipeline.sandbox import serve
 
     # The same as Ctrl-C, which also ends making an account up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

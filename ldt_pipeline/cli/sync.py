@@ -59,8 +59,8 @@ def sync(whole: bool) -> None:
     UI and is recorded beside them. When anything fails, what was published before stays, and the
     next sync goes on from what was finished.
     """
-    from ldt_pipeline.cli.demo_folder import is_demo_folder  # noqa: PLC0415
-    from ldt_pipeline.settings import load_settings  # noqa: PLC0415
+    from ldt_pipeline.cli.demo_folder import is_demo_folder
+    from ldt_pipeline.settings import load_settings
 
     settings = load_settings()
     settings.require_api_key()
@@ -75,11 +75,11 @@ def sync(whole: bool) -> None:
 
 def _sync(settings: Settings, say: Say, *, whole: bool) -> None:
     """Ask first, and take Dagster only where there is something to do: it takes seconds to import."""
-    from ldt_pipeline.alerting.polls import poll_noted  # noqa: PLC0415
-    from ldt_pipeline.private_files import keep_data_private  # noqa: PLC0415
-    from ldt_pipeline.sync.asking import ask, settled_state  # noqa: PLC0415
-    from ldt_pipeline.sync.lock import sync_lock  # noqa: PLC0415
-    from ldt_pipeline.tidy import load_questions  # noqa: PLC0415
+    from ldt_pipeline.alerting.polls import poll_noted
+    from ldt_pipeline.private_files import keep_data_private
+    from ldt_pipeline.sync.asking import ask, settled_state
+    from ldt_pipeline.sync.lock import sync_lock
+    from ldt_pipeline.tidy import load_questions
 
     keep_data_private(settings)
     with sync_lock(settings, say):
@@ -93,7 +93,7 @@ def _sync(settings: Settings, say: Say, *, whole: bool) -> None:
                 if settings.questions_file is not None:
                     load_questions(settings.questions_file)  # a mistake mustn't look applied
                 return
-        from ldt_pipeline import runner  # noqa: PLC0415
+        from ldt_pipeline import runner
 
         through_dagster(partial(runner.sync, whole=whole, asked=asked))(settings, say)
 
@@ -102,8 +102,8 @@ def through_dagster(work: DagsterWork) -> Work:
     """Give work that runs jobs what it needs: our definitions, and the instance of the data."""
 
     def done(settings: Settings, say: Say) -> object:
-        from ldt_pipeline.definitions import defs  # noqa: PLC0415
-        from ldt_pipeline.home import open_instance  # noqa: PLC0415
+        from ldt_pipeline.definitions import defs
+        from ldt_pipeline.home import open_instance
 
         with open_instance() as instance:
             return work(settings, defs, instance, say)
@@ -113,7 +113,7 @@ def through_dagster(work: DagsterWork) -> Work:
 
 def run(settings: Settings, work: Work) -> list[str]:
     """Do the work under a display, and give the lines that say what it brought."""
-    from ldt_pipeline.cli.display import Display  # noqa: PLC0415
+    from ldt_pipeline.cli.display import Display
 
     try:
         before = look(settings.published_path)
@@ -130,7 +130,7 @@ def look(path: Path) -> Published:
     Raises:
         CommandError: It can't be read.
     """
-    from ldt_pipeline.cli.published import (  # noqa: PLC0415
+    from ldt_pipeline.cli.published import (
         open_published,
         read_loaded,
         read_sync_status,
@@ -181,6 +181,6 @@ def _feed_line(feed: str, before: Published, after: Published) -> str:
 
 
 def _is_local(address: str) -> bool:
-    from urllib.parse import urlsplit  # noqa: PLC0415
+    from urllib.parse import urlsplit
 
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")

@@ -8,6 +8,7 @@ from pydantic import Field
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
 from ldt_pipeline.defs.raw_assets import GROUP
 from ldt_pipeline.defs.resources import Storage
+from ldt_pipeline.defs.warehouse_assets import WAREHOUSE_POOL
 from ldt_pipeline.erasing.book import Book, Reason
 from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.erasing.erase import erase
@@ -36,8 +37,7 @@ class EraseConfig(dg.Config):
     ),
     owners=list(OWNERS),
     kinds={"json"},
-    # That of the warehouse, which it replaces.
-    pool="warehouse",
+    pool=WAREHOUSE_POOL,  # it replaces the warehouse
     metadata={
         "dagster/table_name": "raw.erasures",
         "dagster/column_schema": dg.TableSchema(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from ldt_pipeline.defs.freshness import PUBLISHED
 from ldt_pipeline.defs.metadata import OWNERS, Materialized, column_schema
 from ldt_pipeline.defs.names import tag_run
 from ldt_pipeline.defs.partitions import RACE_KEYS, RACES, id_of, key_of
@@ -26,7 +27,7 @@ EXPORT_RACES = "export_races"
         "most a week away: in data/exports/, or where LDT_EXPORT_TARGET says. Entered in the ledger; "
         "a list that says what the last one said is neither written nor entered again."
     ),
-    deps=["published"],
+    deps=[PUBLISHED],
     owners=list(OWNERS),
     kinds={"csv", "excel"},
     metadata={

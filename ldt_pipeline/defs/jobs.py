@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import dagster as dg
 
 from ldt_pipeline.defs.erasing_assets import EraseConfig
+from ldt_pipeline.defs.freshness import PUBLISHED
+from ldt_pipeline.defs.lineage import raw_asset_name
 from ldt_pipeline.defs.raw_assets import ChangesConfig, ReconcileConfig
 from ldt_pipeline.defs.warehouse_assets import LOAD_STEP, LoadConfig, PublishConfig
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
 from ldt_pipeline.tables import TABLES, Layer
+from ldt_pipeline.warehouse.outcomes import API_TOTALS
 
 LOAD = "load"
 PUBLISH = "load_and_publish"
@@ -29,13 +32,13 @@ def fetch_job_name(feed: str) -> str:
 _assets = dg.AssetSelection.assets
 
 _TIDY = _assets(*(each.name for each in TABLES.values() if each.layer is Layer.TIDY))
-_WITHOUT_API = _assets(*TABLES, "published")
-_WAREHOUSE = _assets(*TABLES, "api_totals", "published")
+_WITHOUT_API = _assets(*TABLES, PUBLISHED)
+_WAREHOUSE = _assets(*TABLES, API_TOTALS, PUBLISHED)
 
 
 def changes_config(feed: str) -> dg.RunConfig:
     """Give the configuration of the job that reads a feed's changes."""
-    return dg.RunConfig(ops={f"raw_{feed}": ChangesConfig(only_changes=True)})
+    return dg.RunConfig(ops={raw_asset_name(feed): ChangesConfig(only_changes=True)})
 
 
 def remake_config() -> dg.RunConfig:
@@ -45,7 +48,7 @@ def remake_config() -> dg.RunConfig:
 
 def publish_config() -> dg.RunConfig:
     """Give the configuration with which publishing fails where there is anything still to read."""
-    return dg.RunConfig(ops={"published": PublishConfig(wait_for_new_events=False)})
+    return dg.RunConfig(ops={PUBLISHED: PublishConfig(wait_for_new_events=False)})
 
 
 def erase_config(
@@ -66,7 +69,7 @@ JOBS = [
     *(
         dg.define_asset_job(
             fetch_job_name(feed.name),
-            selection=_assets(f"raw_{feed.name}"),
+            selection=_assets(raw_asset_name(feed.name)),
             config=changes_config(feed.name),
             description=f"Read what changed in {feed.name} since the last time.",
         )
@@ -74,7 +77,7 @@ JOBS = [
     ),
     dg.define_asset_job(
         READ_EVENTS,
-        selection=_assets(*(f"raw_{feed.name}" for feed in SNAPSHOT_FEEDS)),
+        selection=_assets(*(raw_asset_name(feed.name) for feed in SNAPSHOT_FEEDS)),
         description="Read events' reserved entry groups and tickets.",
     ),
     dg.define_asset_job(

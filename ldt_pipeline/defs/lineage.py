@@ -17,6 +17,11 @@ from ldt_pipeline.tables import TABLES, Layer, Table
 _MOST_NAMED = 4
 
 
+def raw_asset_name(feed: str) -> str:
+    """Give the name of the asset that is a feed's records as received."""
+    return f"raw_{feed}"
+
+
 def raw_keys(entity: str) -> list[str]:
     """Give the keys of a raw record that the tables of an entity are read from, in their order."""
     keys = [key for each in _tables_of(entity) for key in record_keys(each.name).values()]
@@ -51,7 +56,7 @@ def _inputs(table: Table) -> dict[str, list[tuple[str, str]]]:
         (entity,) = [each for each in _entities() if table in _tables_of(each)]
         feeds = [feed for feed in FEEDS.values() if feed.entity == entity]
         return {
-            name: [(f"raw_{feed.name}", key) for feed in feeds]
+            name: [(raw_asset_name(feed.name), key) for feed in feeds]
             for name, key in record_keys(table.name).items()
         }
     found = _MARTS.get(table.name, {})

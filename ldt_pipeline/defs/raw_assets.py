@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 from pydantic import Field
 
-from ldt_pipeline.defs.lineage import raw_keys
+from ldt_pipeline.defs.lineage import raw_asset_name, raw_keys
 from ldt_pipeline.defs.metadata import OWNERS, Materialized
 from ldt_pipeline.defs.names import published_names, tag_run
 from ldt_pipeline.defs.partitions import EVENTS, RACES, id_of, key_of, months
@@ -26,7 +26,7 @@ from ldt_pipeline.feeds.reader import Fetched
 from ldt_pipeline.feeds.snapshots import fetch_snapshots
 from ldt_pipeline.leftovers import clear_leftovers
 from ldt_pipeline.progress import reporter
-from ldt_pipeline.raw import Manifest, RawStore
+from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
 from ldt_pipeline.raw.quarantine import look_for_damage, past_damage
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.reconcile import (
@@ -71,7 +71,7 @@ def change_asset(feed: ChangeFeed, settings: Settings) -> dg.AssetsDefinition:
     """Give the asset of a list that is followed by `updatedAt`."""
 
     @dg.asset(
-        name=f"raw_{feed.name}",
+        name=raw_asset_name(feed.name),
         group_name=GROUP,
         description=(
             f"Every version of {feed.name} that the API showed, byte for byte, in the month of its "
@@ -111,7 +111,7 @@ def snapshot_asset(feed: Feed) -> dg.AssetsDefinition:
     """Give the asset of a list that hangs off an event and is read whole."""
 
     @dg.asset(
-        name=f"raw_{feed.name}",
+        name=raw_asset_name(feed.name),
         group_name=GROUP,
         description=f"Each event's {feed.name.replace('_', ' ')}, as they were whenever they were read.",
         partitions_def=EVENTS,
@@ -156,7 +156,7 @@ def roster_asset(
     """Give the asset of a full list per race or event, which is read to find deletions."""
 
     @dg.asset(
-        name=f"raw_{roster.name}",
+        name=raw_asset_name(roster.name),
         group_name=GROUP,
         description=(
             "Full rosters, read where totals disagree. Materialising one by hand reads it, and "
@@ -242,7 +242,7 @@ def raw_deletions(
             _report_rosters(context, storage.raw(), feed, result)
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": sum(each.records for each in storage.raw().manifests("deletions")),
+            "dagster/row_count": sum(each.records for each in storage.raw().manifests(DELETIONS)),
             "deleted_now": deleted,
             **(
                 {"damaged_extracts": len(damaged), "leftovers_removed": leftovers}
@@ -299,7 +299,7 @@ def _report_rosters(
 
 def _roster_materialization(manifest: Manifest, held: int) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
-        asset_key=f"raw_{manifest.feed}",
+        asset_key=raw_asset_name(manifest.feed),
         partition=key_of(manifest.partition),
         metadata={"dagster/partition_row_count": held, "stored_now": manifest.records},
     )

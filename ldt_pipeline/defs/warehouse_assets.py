@@ -7,6 +7,7 @@ import dagster as dg
 
 from ldt_pipeline.defs.automation import ON_NEWS
 from ldt_pipeline.defs.freshness import FRESHNESS_SPEC, freshness_result
+from ldt_pipeline.defs.lineage import raw_asset_name
 from ldt_pipeline.defs.metadata import (
     OWNERS,
     Materialized,
@@ -103,7 +104,7 @@ def _spec(table: Table, group: str, dependencies: list[str]) -> dg.AssetSpec:
 def _raw_dependencies(table: Table) -> list[str]:
     """Give the raw assets that a tidy table is made from."""
     entity = next(each for each in _TIDY if each.key == table.key[:1])
-    raw = [f"raw_{feed.name}" for feed in FEEDS.values() if feed.entity == entity.name]
+    raw = [raw_asset_name(feed.name) for feed in FEEDS.values() if feed.entity == entity.name]
     if any(feed.entity == entity.name for feed in CHANGE_FEEDS):
         raw.append("raw_deletions")
     if entity.name in ENTITIES:

@@ -184,17 +184,13 @@ def read_erasures(store: RawStore, manifest: Manifest) -> list[Erasure]:
 
 def write_erasures(store: RawStore, partition: str, erasures: Iterable[Erasure]) -> Manifest:
     """Enter erasures into the feed, all or none. From here on they are never stored again."""
-    writer = store.writer(
+    with store.writer(
         feed=ERASURES,
         partition_key="of",
         partition=partition,
         extracted_at=now(),
         source={},
-    )
-    try:
+    ) as writer:
         for each in erasures:
             writer.append(msgspec.json.encode(each))
-    except BaseException as error:
-        writer.abandon(error)
-        raise
     return writer.commit()

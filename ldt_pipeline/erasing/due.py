@@ -45,22 +45,15 @@ class Due:
         return len(self.subjects) + self.unfinished + (self.before is not None)
 
 
-def what_is_due(
-    connection: duckdb.DuckDBPyConnection,
-    store: RawStore,
-    settings: Settings,
-    *,
-    at: dt.datetime | None = None,
-) -> Due:
+def what_is_due(connection: duckdb.DuckDBPyConnection, store: RawStore, settings: Settings) -> Due:
     """Tell what has to be erased by now.
 
     Args:
         connection: The warehouse.
         store: The raw store, of which the names of files are looked at.
         settings: How long what is kept.
-        at: The present.
     """
-    moment = at or now()
+    moment = now()
     unknown = connection.execute(
         "SELECT count(DISTINCT entity) FROM ops.erasures_due WHERE id IS NULL"
     ).fetchall()[0][0]

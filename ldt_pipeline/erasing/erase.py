@@ -16,9 +16,10 @@ Every step can be done again. A step that was done finds nothing to do.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,8 +150,7 @@ def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> _En
             due = what_is_due(connection, store, settings)
             before = due.before
             for each in due.subjects:
-                is_known = each.id in book.erased[each.entity] | book.redacted[each.entity]
-                if each.reason is not Reason.REDACTED or not is_known:
+                if each.reason is not Reason.REDACTED or not _is_entered(book, each):
                     subjects.setdefault((each.entity, each.id), each)
         places = {
             entity: _places(connection, entity, _ids_of(subjects.values(), entity))
@@ -158,36 +158,46 @@ def _enter(settings: Settings, store: RawStore, asked: Sequence[Subject]) -> _En
         }
     receipts = ledger.received(settings.ledger_dir, _ids_of(subjects.values(), "participants"))
     erased_at = now()
-    result = Erased(people=len(subjects))
-    lines: list[Erasure] = []
-    for entity in ENTITIES:
-        for each in subjects.values():
-            if each.entity != entity:
-                continue
-            event_id, race_id = places[entity].get(each.id, (None, None))
-            of_person = receipts.get(each.id, []) if entity == "participants" else []
-            sentences = tuple(dict.fromkeys(receipt.sentence for receipt in of_person))
-            result.recipients += [text for text in sentences if text not in result.recipients]
-            lines.append(
-                Erasure(
-                    entity=entity,
-                    id=each.id,
-                    event_id=event_id,
-                    race_id=race_id,
-                    reason=each.reason,
-                    erased_at=erased_at,
-                    recipients=sentences,
-                )
-            )
+    lines = [
+        _erasure(each, places[entity], receipts, erased_at)
+        for entity in ENTITIES
+        for each in subjects.values()
+        if each.entity == entity
+    ]
+    recipients = list(dict.fromkeys(text for line in lines for text in line.recipients))
     if lines:
         write_erasures(store, PEOPLE, lines)
     if before is not None:
         line = Erasure(before=before, reason=Reason.RETENTION, erased_at=erased_at)
         write_erasures(store, RACES, [line])
     return _Entered(
-        result=result,
+        result=Erased(people=len(subjects), recipients=recipients),
         ids={entity: _ids_of(subjects.values(), entity) for entity in ENTITIES},
         is_retention=before is not None,
+    )
+
+
+def _is_entered(book: Book, subject: Subject) -> bool:
+    return subject.id in book.erased[subject.entity] | book.redacted[subject.entity]
+
+
+def _erasure(
+    subject: Subject,
+    places: Mapping[str, tuple[str | None, str | None]],
+    receipts: Mapping[str, Sequence[ledger.Receipt]],
+    erased_at: dt.datetime,
+) -> Erasure:
+    """Give a person's line of the feed. Exports, and so receipts, are of participants alone."""
+    event_id, race_id = places.get(subject.id, (None, None))
+    of_person = receipts.get(subject.id, ()) if subject.entity == "participants" else ()
+    return Erasure(
+        entity=subject.entity,
+        id=subject.id,
+        event_id=event_id,
+        race_id=race_id,
+        reason=subject.reason,
+        erased_at=erased_at,
+        recipients=tuple(dict.fromkeys(receipt.sentence for receipt in of_person)),
     )
 
 

@@ -123,20 +123,16 @@ def enter(
     store = RawStore(str(ledger_dir))
     earlier = past_damage(store, lambda: store.manifests(FEED))
     number = max(map(_number, earlier), default=0) + 1
-    writer = store.writer(
+    with store.writer(
         feed=FEED,
         partition_key="table",
         partition=table,
         extracted_at=now(),
         source={"recipient": recipient or NOT_NAMED, "file": file, **about, _NUMBER: str(number)},
-    )
-    try:
+    ) as writer:
         for each in ids:
             line = each if isinstance(each, Sent) else Sent(id=each)
             writer.append(msgspec.json.encode(line))
-    except BaseException as error:
-        writer.abandon(error)
-        raise
     return writer.commit().extract_id
 
 

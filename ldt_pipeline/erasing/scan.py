@@ -68,15 +68,11 @@ def rewrite(store: RawStore, book: Book, manifest: Manifest) -> Manifest:
         DamagedExtractError: It can't be read.
     """
     entity = FEEDS[manifest.feed].entity
-    writer = store.rewriter(manifest)
-    try:
+    with store.rewriter(manifest) as writer:
         for origin, _, lines in store.read_parts(manifest, batch_records=_BATCH_RECORDS):
             for line in lines:
                 at = origin.extracted_at
                 writer.append(book.form_of_line(entity, line, at) if line else line)
-    except BaseException as error:
-        writer.abandon(error)
-        raise
     return writer.commit()
 
 

@@ -19,6 +19,7 @@ import duckdb
 from ldt_pipeline.erasing.ledger import Sent
 from ldt_pipeline.exporting.changes import ENTERED, MOVED, WITHDRAWN
 from ldt_pipeline.exporting.presets import CHANGE, OLD_BIB, STATUS, Preset
+from ldt_pipeline.exporting.reading import rows_of
 from ldt_pipeline.race_calendar import RACE_WEEK
 from ldt_pipeline.tables import table
 
@@ -54,8 +55,7 @@ def leavers(
         on: The day of the start (UTC), where the list is of one.
         bibs: The bibs on the list: they are those of somebody else.
     """
-    names = list(table("start_list").schema)
-    empty = dict.fromkeys(names)
+    empty = dict.fromkeys(table("start_list").schema)
     then = _in_race(connection, left, race_id, on)
     now = {} if preset.names_race else _elsewhere(connection, left)
     withdrawn: list[dict[str, Any]] = []
@@ -106,14 +106,8 @@ def _by_participant(
 ) -> dict[str, dict[str, Any]]:
     if not ids:
         return {}
-    names = list(table("start_list").schema)
-    wanted = ", ".join(f'"{name}"' for name in names)
-    rows = connection.execute(
-        f"SELECT {wanted} FROM {source} "  # noqa: S608 - the registry's names
-        f"WHERE list_contains(?::VARCHAR[], participant_id) {condition}",
-        [list(ids), *parameters],
-    ).fetchall()
-    found = [dict(zip(names, row, strict=True)) for row in rows]
+    clauses = f"WHERE list_contains(?::VARCHAR[], participant_id) {condition}"
+    found = rows_of(connection, source, clauses, [list(ids), *parameters])
     return {each["participant_id"]: each for each in found}
 
 

@@ -1,7 +1,7 @@
 """Making an export of a race's start list: rendered, entered into the ledger, put in place.
 
-What belongs here: the order, and what goes into which file. What doesn't: layouts, comparing, and what
-is said of those who left (`leaving.py`).
+What belongs here: the order, and what goes into which file. What doesn't: reading the list
+(`reading.py`), layouts, comparing, and what is said of those who left (`leaving.py`).
 
 Everything is rendered before anything is written, and written before it is entered. The entry comes
 before the files are in place, as nobody may receive what the ledger doesn't know of, and the mark that
@@ -10,7 +10,7 @@ they are comes after: an export that fails or is killed anywhere isn't taken for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,13 @@ import duckdb
 from upath import UPath
 
 from ldt_pipeline.erasing import ledger
-from ldt_pipeline.erasing.ledger import Sent
+from ldt_pipeline.erasing.ledger import Entry, Sent
 from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
 from ldt_pipeline.exporting.changes import Changes, compare, digest, layout, new_salt, plain
-from ldt_pipeline.exporting.leaving import leavers
+from ldt_pipeline.exporting.leaving import Leavers, leavers
 from ldt_pipeline.exporting.presets import Preset
 from ldt_pipeline.exporting.writing import rendered
 from ldt_pipeline.raw.files import durable_file, flush, write_durably
-from ldt_pipeline.tables import table
-from ldt_pipeline.warehouse.starts import START_ORDER
 
 
 class NothingSentError(Exception):
@@ -56,32 +54,6 @@ class Exported:
     withdrawn: int = 0
     moved: int = 0
     unchanged: bool = False
-
-
-def listed(
-    connection: duckdb.DuckDBPyConnection, race_id: str, on: Any = None
-) -> list[dict[str, Any]]:
-    """Give a race's start list from the published file, in the order of the start."""
-    condition = "race_id = ? AND (?::DATE IS NULL OR race_start_at::DATE = ?::DATE)"
-    return _rows(connection, condition, [race_id, on, on])
-
-
-def undated(connection: duckdb.DuckDBPyConnection, race_id: str) -> list[dict[str, Any]]:
-    """Give those on a race's start list whose start isn't known, and so is on no day's list."""
-    return _rows(connection, "race_id = ? AND race_start_at IS NULL", [race_id])
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection, condition: str, parameters: list[Any]
-) -> list[dict[str, Any]]:
-    names = list(table("start_list").schema)
-    wanted = ", ".join(f'"{name}"' for name in names)
-    rows = connection.execute(
-        f"SELECT {wanted} FROM start_list "  # noqa: S608 - the registry's names
-        f"WHERE {condition} ORDER BY {START_ORDER}",
-        parameters,
-    ).fetchall()
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def export(
@@ -126,13 +98,8 @@ def export(
     kept = sendable(preset, rows)
     about = {**about, "preset": preset.name}
     if changes_only:
-        entries = ledger.last_sent(ledger_dir, recipient=recipient, about=about)
-        if not entries:
-            raise NothingSentError(
-                f"Nothing of this was sent to {recipient!r} yet in the layout {preset.name}: send "
-                "the whole list once, without --changes-since and with the same --recipient."
-            )
         alive = {row["participant_id"] for row in (*rows, *not_of_list)}
+        entries = _last_sent(preset, ledger_dir, recipient=recipient, about=about)
         found = compare(preset, kept, alive=alive, entries=entries)
     else:
         found = Changes(rows=plain(kept), left={}, kept_back={})
@@ -144,26 +111,14 @@ def export(
         on=about.get("on") or None,
         bibs={row["bib_number"] for row in rows},
     )
-    files = [(target, [*found.rows, *gone.withdrawn] if preset.has_status else found.rows)]
-    if not preset.has_status:
-        files.append((_beside(target, "withdrawn"), gone.withdrawn))
-    if not preset.names_race:
-        files.append((_beside(target, "moved"), gone.moved))
+    files = _files(preset, target, found, gone)
     contents = [
         (path, rendered(preset, each, changes=changes_only))
         for path, each in files
         if each or path == target
     ]
     salt = new_salt()
-    lines = [
-        *_lines(preset, kept, in_file={row["participant_id"] for row in found.rows}, salt=salt),
-        # Without a digest, their rows are sent as soon as they can be.
-        *(
-            Sent(id=name, bib=each.bib, in_file=False)
-            for name, each in (found.kept_back | gone.kept_back).items()
-        ),
-        *(Sent(id=name, gone=True) for name in found.left if name not in gone.kept_back),
-    ]
+    lines = list(_lines(preset, kept, found, gone, salt=salt))
     kind = "changes" if changes_only else "full"
     about |= {
         "salt": salt,
@@ -201,16 +156,49 @@ def sendable(preset: Preset, rows: Sequence[dict[str, Any]]) -> list[dict[str, A
     return [row for row in rows if all(row[name] for name in preset.require)]
 
 
+def _last_sent(
+    preset: Preset, ledger_dir: Path, *, recipient: str | None, about: dict[str, str]
+) -> list[Entry]:
+    entries = ledger.last_sent(ledger_dir, recipient=recipient, about=about)
+    if not entries:
+        raise NothingSentError(
+            f"Nothing of this was sent to {recipient!r} yet in the layout {preset.name}: send "
+            "the whole list once, without --changes-since and with the same --recipient."
+        )
+    return entries
+
+
+def _files(
+    preset: Preset, target: UPath, found: Changes, gone: Leavers
+) -> list[tuple[UPath, list[dict[str, Any]]]]:
+    """Say which rows go into which file; the target comes first."""
+    if preset.has_status:
+        files = [(target, [*found.rows, *gone.withdrawn])]
+    else:
+        files = [(target, found.rows), (_beside(target, "withdrawn"), gone.withdrawn)]
+    if not preset.names_race:
+        files.append((_beside(target, "moved"), gone.moved))
+    return files
+
+
 def _lines(
-    preset: Preset, rows: Sequence[dict[str, Any]], *, in_file: Collection[str], salt: str
+    preset: Preset, kept: Sequence[dict[str, Any]], found: Changes, gone: Leavers, *, salt: str
 ) -> Iterator[Sent]:
-    for row in rows:
+    """Give what the ledger is to know of each participant: what the recipient has by this export."""
+    in_file = {row["participant_id"] for row in found.rows}
+    for row in kept:
         yield Sent(
             id=row["participant_id"],
             digest=digest(preset, row, salt),
             bib=row["bib_number"],
             in_file=row["participant_id"] in in_file,
         )
+    for name, each in (found.kept_back | gone.kept_back).items():
+        # Without a digest, their rows are sent as soon as they can be.
+        yield Sent(id=name, bib=each.bib, in_file=False)
+    for name in found.left:
+        if name not in gone.kept_back:
+            yield Sent(id=name, gone=True)
 
 
 def _hand_out(

@@ -19,7 +19,8 @@ from ldt_pipeline.erasing import ledger
 from ldt_pipeline.erasing.meanwhile import Reading
 from ldt_pipeline.exporting.changes import digest, layout
 from ldt_pipeline.exporting.presets import Preset, load_preset
-from ldt_pipeline.exporting.race_lists import Exported, export, listed, sendable, undated
+from ldt_pipeline.exporting.race_lists import Exported, export, sendable
+from ldt_pipeline.exporting.reading import listed, undated
 from ldt_pipeline.exporting.writing import suffix
 from ldt_pipeline.race_calendar import AFTER_START, RACE_WEEK, phase
 from ldt_pipeline.settings import Settings

@@ -28,8 +28,6 @@ Row = Mapping[str, Any]
 """A row of the start list by column, with `EXTRA_COLUMNS`."""
 
 _UNENCODABLE_SHOWN = 5
-_CELL_MOST = 32_767
-"""Characters that Excel takes in one cell."""
 
 
 class UnencodableError(Exception):
@@ -116,9 +114,10 @@ def _delimited(preset: Preset, columns: list[PresetColumn], rows: Iterable[Row])
         writer.writerow(cells)
     if unencodable:
         shown = ", ".join(unencodable[:_UNENCODABLE_SHOWN])
+        more = ", …" if len(unencodable) > _UNENCODABLE_SHOWN else ""
         raise UnencodableError(
             f"The encoding {preset.encoding} of the preset {preset.name} can't write the texts of "
-            f"{len(unencodable)} participants ({shown}{', …' if len(unencodable) > 5 else ''}). "
+            f"{len(unencodable)} participants ({shown}{more}). "
             "Set `encoding: utf-8` in the preset, if the target reads it, or utf-16."
         )
     return buffer.getvalue().encode(preset.encoding)

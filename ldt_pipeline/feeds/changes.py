@@ -48,7 +48,6 @@ def fetch_changes(
     store: RawStore,
     feed: ChangeFeed,
     *,
-    expect_many: bool = True,
     progress: Progress | None = None,
 ) -> Fetched:
     """Read what changed since the last time, or everything the first time.
@@ -57,8 +56,6 @@ def fetch_changes(
         client: Where from.
         store: Where to.
         feed: What.
-        expect_many: Ask first how much there is, and read a lot in parallel windows. Where nothing
-            is expected, this saves the request.
         progress: Told of each number of records that arrived, from any thread.
 
     Raises:
@@ -67,19 +64,17 @@ def fetch_changes(
     reader = Reader(client, store, feed, progress)
     at = position(store, feed)
     after = at.next_after if at else None
-    read_at = None
-    if expect_many or at is None:
-        oldest, total, read_at = first_record(client, list_request(feed, Window(after=after)))
-        if oldest and oldest.updated_at and is_long(total):
-            end = end_of_changes(client, list_request(feed))
-            window = Window(after=after, before=end)
-            reader.read_windows(
-                without_covered(window, store, feed),
-                oldest=oldest.updated_at,
-                end=end,
-                total=total,
-            )
-            after = max(after, end) if after else end
+    oldest, total, read_at = first_record(client, list_request(feed, Window(after=after)))
+    if oldest and oldest.updated_at and is_long(total):
+        end = end_of_changes(client, list_request(feed))
+        window = Window(after=after, before=end)
+        reader.read_windows(
+            without_covered(window, store, feed),
+            oldest=oldest.updated_at,
+            end=end,
+            total=total,
+        )
+        after = max(after, end) if after else end
     if at is None:
         reader.read_undated({})
     reader.read_tail(after, known_since(store, feed, after), at, read_at=read_at)
@@ -127,12 +122,7 @@ def fetch_months(
 
 
 def fetch_everything(
-    client: Client,
-    store: RawStore,
-    feed: ChangeFeed,
-    *,
-    known: Known,
-    progress: Progress | None = None,
+    client: Client, store: RawStore, feed: ChangeFeed, *, known: Known
 ) -> tuple[Fetched, set[str | int]]:
     """Read the whole list, store what `known` doesn't hold, and give every identity seen.
 
@@ -143,7 +133,7 @@ def fetch_everything(
         ApiError: Something could not be read.
     """
     identities = set[str | int]()
-    reader = Reader(client, store, feed, progress, identities=identities)
+    reader = Reader(client, store, feed, None, identities=identities)
     oldest, total, read_at = first_record(client, list_request(feed, Window()))
     after = None
     if oldest and oldest.updated_at and is_long(total):
@@ -160,13 +150,9 @@ def store_records(
 ) -> list[Manifest]:
     """Store single records that were read by id, each in the month of its last change."""
     book = Book.read(store)
-    writer = MonthWriter(store, feed, now(), source)
-    try:
+    with MonthWriter(store, feed, now(), source) as writer:
         for record in records:
             writer.append(book.stored(feed.entity, record))
-    except BaseException as error:
-        writer.abandon(error)
-        raise
     return writer.commit()
 
 

@@ -7,7 +7,8 @@ records are stored (`reader.py`).
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from ldt_pipeline.api.paging import Record
 from ldt_pipeline.feeds.catalogue import ChangeFeed
@@ -22,7 +23,10 @@ _LATER: Final = dt.timedelta(microseconds=1)
 
 
 class MonthWriter:
-    """Writes records to an extract for each month of their last change, or several if they are many."""
+    """Writes records to an extract for each month of their last change, or several if they are many.
+
+    A context manager as `ExtractWriter` is: where the block fails, what was written is taken away.
+    """
 
     def __init__(
         self, store: RawStore, feed: ChangeFeed, extracted_at: dt.datetime, source: dict[str, str]
@@ -34,6 +38,18 @@ class MonthWriter:
         self._writers: dict[str, ExtractWriter] = {}
         self._latest: ExtractWriter | None = None
         self._full: list[ExtractWriter] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.abandon(error)
 
     def append(self, record: Record) -> None:
         """Add a record."""
@@ -58,12 +74,8 @@ class MonthWriter:
     def commit(self) -> list[Manifest]:
         """Let the extracts count."""
         writers = [*self._full, *(self._writers[month] for month in sorted(self._writers))]
-        try:
+        with self:  # those that count stay: what they hold is true, and is read again
             return [writer.commit() for writer in writers]
-        except BaseException as error:
-            # Those that count stay: what they hold is true, and is read again.
-            self.abandon(error)
-            raise
 
     def abandon(self, error: BaseException) -> None:
         """Take away what was written."""

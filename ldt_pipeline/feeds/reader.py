@@ -191,14 +191,10 @@ class Reader:
         records = [self._book.stored(self._feed.entity, each) for each in found]
         if self._identities is not None:
             self._identities.update(each.identity for each in records)
-        writer = MonthWriter(self._store, self._feed, now(), _source(self._feed, Window()))
-        try:
+        with MonthWriter(self._store, self._feed, now(), _source(self._feed, Window())) as writer:
             for record in records:
                 if record.hash != known.get(record.identity):
                     writer.append(record)
-        except BaseException as error:
-            writer.abandon(error)
-            raise
         self.fetched.manifests.extend(writer.commit())
         self.fetched.seen += len(records)
 
@@ -251,10 +247,9 @@ class Reader:
         records_most: int | None = None,
     ) -> Walk:
         proof = Proof()
-        writer = MonthWriter(self._store, self._feed, now(), _source(self._feed, window))
         newest: dt.datetime | None = None
         seen = 0
-        try:
+        with MonthWriter(self._store, self._feed, now(), _source(self._feed, window)) as writer:
             for records in walk_window(
                 self._client, list_request(self._feed), window, proof, records_most=records_most
             ):
@@ -271,9 +266,6 @@ class Reader:
                     for identities in (each for each in wanted if each is not None):
                         identities.update(record.identity for record in records)
                 self._progress(len(records))
-        except BaseException as error:
-            writer.abandon(error)
-            raise
         manifests = writer.commit()
         started_at = proof.server_time or now()
         with self._lock:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import msgspec
@@ -93,29 +94,28 @@ def fetch_roster(
     read_at = now()
     book = Book.read(store)
     writer: ExtractWriter | None = None
+    request = ListRequest(operation=roster.operation, record_id=key)
     try:
-        request = ListRequest(operation=roster.operation, record_id=key)
-        undated = find_undated(client, request)
-        for records in (undated, *walk_window(client, request, Window(), Proof())):
-            for read in records:
-                record = book.stored(roster.entity, read)
-                identities.add(record.identity)
-                if record.hash == known.get(record.identity):
-                    continue
-                writer = writer or store.writer(
-                    feed=roster.name,
-                    partition_key=roster.partition_key,
-                    partition=key,
-                    extracted_at=read_at,
-                    source={"path": roster.operation.path},
-                )
-                writer.append(record.body, record.updated_at)
-    except BaseException as error:
-        if writer is not None:
-            writer.abandon(error)
-        if isinstance(error, NotFoundError):
-            return None, set()
-        raise
+        with ExitStack() as writing:
+            undated = find_undated(client, request)
+            for records in (undated, *walk_window(client, request, Window(), Proof())):
+                for read in records:
+                    record = book.stored(roster.entity, read)
+                    identities.add(record.identity)
+                    if record.hash == known.get(record.identity):
+                        continue
+                    writer = writer or writing.enter_context(
+                        store.writer(
+                            feed=roster.name,
+                            partition_key=roster.partition_key,
+                            partition=key,
+                            extracted_at=read_at,
+                            source={"path": roster.operation.path},
+                        )
+                    )
+                    writer.append(record.body, record.updated_at)
+    except NotFoundError:
+        return None, set()
     return (writer.commit() if writer else None), identities
 
 
@@ -169,18 +169,14 @@ def write_tombstones(
 ) -> Manifest:
     """Write tombstones for records that have gone, by default just now."""
     deleted_at = deleted_at or now()
-    writer = store.writer(
+    with store.writer(
         feed=DELETIONS,
         partition_key="of",
         partition=feed.name,
         extracted_at=deleted_at,
         source={"path": feed.get.path},
-    )
-    try:
+    ) as writer:
         for record_id in ids:
             line = {"id": record_id, "deletedAt": format_instant(deleted_at)}
             writer.append(msgspec.json.encode(line))
-    except BaseException as error:
-        writer.abandon(error)
-        raise
     return writer.commit()

@@ -71,19 +71,15 @@ def fetch_snapshot(client: Client, store: RawStore, feed: Feed, event_id: str) -
             note_read_again(store, damaged)
             return None
         records, source = [], {**source, "answer": "not found"}
-    writer = store.writer(
+    with store.writer(
         feed=feed.name,
         partition_key=feed.partition_key,
         partition=event_id,
         extracted_at=read_at,
         source=source,
-    )
-    try:
+    ) as writer:
         for record in records:
             writer.append(record)
-    except BaseException as error:
-        writer.abandon(error)
-        raise
     manifest = writer.commit()
     note_read_again(store, damaged)
     return manifest

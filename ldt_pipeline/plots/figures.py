@@ -124,11 +124,7 @@ def allocation_use(
         `partner`, `claimed`, `left`: the `MOST_PARTNERS` with the most places, those first.
     """
     ahead = events_to_draw(events, moment).filter("is_ahead").select("event_id")
-    rows = (
-        partner_allocations.join(ahead, on="event_id", how="semi")
-        if ahead.height
-        else (partner_allocations)
-    )
+    rows = partner_allocations.join(ahead, on="event_id", how="semi")
     if rows.is_empty():
         rows = partner_allocations
     return (

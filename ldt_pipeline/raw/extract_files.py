@@ -13,7 +13,8 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from types import TracebackType
+from typing import BinaryIO, Self, cast
 from urllib.parse import quote
 
 import msgspec
@@ -62,7 +63,11 @@ class ReplacedExtractError(Exception):
 
 
 class ExtractWriter:
-    """One extract being written. Nothing of it counts before `commit`."""
+    """One extract being written. Nothing of it counts before `commit`.
+
+    As a context manager it takes away what was written where the block fails. A block that ends well
+    leaves it open: `commit` comes after it.
+    """
 
     def __init__(self, folder: UPath, manifest: Manifest) -> None:
         self._folder = folder
@@ -80,6 +85,18 @@ class ExtractWriter:
         self._records = 0
         self._oldest = manifest.oldest_updated_at
         self._newest = manifest.newest_updated_at
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.abandon(error)
 
     @property
     def extract_id(self) -> str:

@@ -69,7 +69,7 @@ def write_pack(
         )
     )
     parts: list[Part] = []
-    try:
+    with writer:
         for part, records in lines:
             count = 0
             for record in records:
@@ -77,9 +77,6 @@ def write_pack(
                 count += 1
             parts.append(msgspec.structs.replace(part, records=count))
         manifest = writer.finish_data(tuple(parts))
-    except BaseException as error:
-        writer.abandon(error)
-        raise
     return Pack(manifest=manifest, replaces=tuple(extracts), writer=writer)
 
 

@@ -154,11 +154,6 @@ class Digester:
         return hashlib.blake2b(number.to_bytes(8, "little"), key=self._key).digest()
 
 
-def british_date(iso_day: str) -> str:
-    """`1985-04-12` as `12/04/1985`."""
-    return f"{iso_day[8:]}/{iso_day[5:7]}/{iso_day[:4]}"
-
-
 def person_values(
     digest: bytes, revision: int, race_day: int, finish_times: tuple[str, ...], *, child: bool
 ) -> tuple[str, ...]:

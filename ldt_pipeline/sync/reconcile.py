@@ -7,7 +7,6 @@ What belongs here: which rosters are read, and which ids are asked for. What doe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ldt_pipeline.api.client import Client
@@ -107,12 +106,7 @@ def reconcile_roster(
 
 
 def reconcile_whole(
-    client: Client,
-    store: RawStore,
-    settings: Settings,
-    feed: ChangeFeed,
-    *,
-    progress: Callable[[int], None] | None = None,
+    client: Client, store: RawStore, settings: Settings, feed: ChangeFeed
 ) -> Reconciled:
     """Read the whole list, store what differs from what we hold, and ask for what it lacks.
 
@@ -127,7 +121,7 @@ def reconcile_whole(
             for each in damaged
             if each.feed == DELETIONS
         }
-    fetched, identities = fetch_everything(client, store, feed, known=known, progress=progress)
+    fetched, identities = fetch_everything(client, store, feed, known=known)
     result = Reconciled(feed=feed.name, compared=len(identities), stored=fetched.records)
     missing = _ids(known.keys() - identities)
     _settle_missing(client, store, feed, missing, result, list_is_whole=True)

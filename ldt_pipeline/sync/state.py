@@ -70,6 +70,7 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
     Raises:
         WarehouseBusyError: Another process has it.
         OutdatedWarehouseError: Another version made it.
+        DamagedWarehouseError: Its file is damaged.
     """
     with open_warehouse(settings.warehouse_path, wait_seconds=wait_seconds) as connection:
         store = RawStore(str(settings.raw_dir))

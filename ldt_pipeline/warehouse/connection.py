@@ -122,7 +122,7 @@ def warehouse_lock(path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> Genera
     # DuckDB makes the file and its log for everybody, as far as the mask lets it.
     keep_private()
     make_private(path.parent)
-    lock = FileLock(path.with_suffix(".lock"), mode=0o600)
+    lock = FileLock(path.with_suffix(".lock"), mode=PRIVATE_FILE)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -4,9 +4,9 @@ What belongs here: which version wins, and the statements that put it in. What d
 extracts (`load.py`).
 
 A version is ordered by (whether it is redacted, `updated_at`, extract time, extract, line), where an
-`updated_at` in the future counts as the extract time. All of it is a maximum, so loading in another order
-or in other batches gives the same rows. A redaction
-wins over whatever was changed later: nothing says that it moves `updatedAt`.
+`updated_at` in the future counts as the extract time. All of it is a maximum, so loading in another
+order or in other batches gives the same rows. A redaction wins over whatever was changed later:
+nothing says that it moves `updatedAt`.
 
 Deleting by a join and inserting is, of all ways that DuckDB has, the one that stays fast whatever
 the order of the incoming rows; `MERGE INTO` and `UPDATE … FROM` of all columns can take minutes.

@@ -80,7 +80,7 @@ def test_yaml_that_refers_to_itself(tmp_path: Path) -> None:
 
 
 def test_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "_BYTES_MOST", 1000)
+    monkeypatch.setattr(documents, "DOCUMENT_BYTES_MOST", 1000)
     path = tmp_path / "a.json"
     path.write_bytes(b" " * 1001)
     with pytest.raises(ContractError, match="larger than"):
@@ -122,7 +122,7 @@ def test_addresses_that_give_something_else(
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("LDT_API_KEY", "the-key")
-    monkeypatch.setattr(documents, "_BYTES_MOST", 1000)
+    monkeypatch.setattr(documents, "DOCUMENT_BYTES_MOST", 1000)
     for path, part in (
         ("/missing", "status 404"),
         ("/html", "is not JSON"),

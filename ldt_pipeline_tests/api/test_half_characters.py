@@ -35,7 +35,7 @@ def test_a_page_is_read_and_only_the_half_is_replaced(text: bytes) -> None:
 @pytest.mark.parametrize("text", HALVES, ids=repr)
 @pytest.mark.parametrize("form", [b"%s", b'{"data": %s}'])
 def test_so_is_one_record(text: bytes, form: bytes) -> None:
-    record = parse_record(form % (RECORD % text), where="/participants/a", server_time=None)
+    record = parse_record(form % (RECORD % text), where="/participants/a")
     assert json.loads(record)["eventName"] == HALVES[text]
 
 

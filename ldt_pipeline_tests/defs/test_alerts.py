@@ -25,7 +25,7 @@ from ldt_pipeline.defs.sensors import poll_sensor
 from ldt_pipeline.sandbox import issue_key
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline_tests.alerting.servers import Hook, Mailbox, mail_server, webhook
-from ldt_pipeline_tests.defs.test_sensors import tick
+from ldt_pipeline_tests.defs.ticking import tick
 from ldt_pipeline_tests.security.searching import contents, places_of
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from ldt_pipeline.runner import erase, rebuild, sync
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.warehouse.connection import DamagedWarehouseError, open_warehouse
 from ldt_pipeline_tests.defs.conftest import run_sync
-from ldt_pipeline_tests.defs.test_sensors import tick
+from ldt_pipeline_tests.defs.ticking import tick
 
 pytestmark = pytest.mark.slow
 

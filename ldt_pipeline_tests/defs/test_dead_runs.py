@@ -26,7 +26,7 @@ from ldt_pipeline.instants import now
 from ldt_pipeline.sandbox import Faults
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline_tests.defs.conftest import STARTED_AT, run_sync
-from ldt_pipeline_tests.defs.test_sensors import tick
+from ldt_pipeline_tests.defs.ticking import tick
 from ldt_pipeline_tests.forked import processes
 
 pytestmark = pytest.mark.slow

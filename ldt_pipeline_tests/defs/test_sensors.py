@@ -13,7 +13,6 @@ from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs import unfinished
 from ldt_pipeline.defs.jobs import LOAD, PUBLISH, reconcile_config
-from ldt_pipeline.defs.resources import LetsDoThis, Storage
 from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
 from ldt_pipeline.defs.unfinished import has_ended, rests
 from ldt_pipeline.instants import now
@@ -26,17 +25,11 @@ from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.sync.state import read_state
 from ldt_pipeline.tables import TABLES
 from ldt_pipeline_tests.defs.conftest import STARTED_AT
+from ldt_pipeline_tests.defs.ticking import tick
 
 pytestmark = pytest.mark.slow
 
 FAILURE = dg.DagsterRunStatus.FAILURE
-RESOURCES = {"api": LetsDoThis(), "storage": Storage()}
-
-
-def tick(sensor, instance) -> dg.SensorResult | dg.SkipReason:
-    wanted = {name: RESOURCES[name] for name in sensor.required_resource_keys}
-    with dg.build_sensor_context(instance=instance, resources=wanted, definitions=defs) as context:
-        return sensor(context)
 
 
 def test_a_poll_of_an_empty_warehouse_starts_the_first_load(instance, sandbox) -> None:

@@ -19,7 +19,8 @@ from ldt_pipeline.erasing.due import Subject
 from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
 from ldt_pipeline.erasing.traces import delete_files
 from ldt_pipeline.exporting.presets import Preset, PresetColumn
-from ldt_pipeline.exporting.race_lists import export, listed
+from ldt_pipeline.exporting.race_lists import export
+from ldt_pipeline.exporting.reading import listed
 from ldt_pipeline.warehouse.connection import connect
 from ldt_pipeline_tests.erasing.test_damage import UNLUCKY, serve
 from ldt_pipeline_tests.syncing import Account

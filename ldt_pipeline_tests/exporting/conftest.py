@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from ldt_pipeline_tests.exporting.test_race_lists import make_tables
+from ldt_pipeline_tests.exporting.lists import make_tables
 
 
 @pytest.fixture

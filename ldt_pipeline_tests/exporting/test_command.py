@@ -11,8 +11,7 @@ from click.testing import CliRunner, Result
 
 from ldt_pipeline.cli.lists import start_list
 from ldt_pipeline.exporting.race_week import export_race
-from ldt_pipeline_tests.exporting.test_race_lists import START, row
-from ldt_pipeline_tests.exporting.test_race_week import publish, republish
+from ldt_pipeline_tests.exporting.lists import START, publish, republish, row
 
 DAY = str(START.date())
 NEXT_DAY = START + dt.timedelta(days=1)

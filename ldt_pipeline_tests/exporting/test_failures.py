@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from ldt_pipeline.erasing import ledger
-from ldt_pipeline_tests.exporting.test_race_lists import (
+from ldt_pipeline_tests.exporting.lists import (
     make_tables,
     people,
     put,

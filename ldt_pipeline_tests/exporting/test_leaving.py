@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from ldt_pipeline.exporting.race_lists import listed, undated
-from ldt_pipeline_tests.exporting.test_race_lists import (
+from ldt_pipeline.exporting.reading import listed, undated
+from ldt_pipeline_tests.exporting.lists import (
     START,
     exported,
     put,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
 import json
 import zipfile
 from pathlib import Path
@@ -15,88 +12,14 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from upath import UPath
 
 from ldt_pipeline.erasing import ledger
 from ldt_pipeline.exporting.presets import PACKAGED, PresetError, load_preset, preset_names
-from ldt_pipeline.exporting.race_lists import Exported, NothingSentError, export, listed
+from ldt_pipeline.exporting.race_lists import NothingSentError
 from ldt_pipeline.exporting.writing import UnencodableError, columns_of
-from ldt_pipeline.tables import table
-from ldt_pipeline.warehouse.schema import column_definitions
+from ldt_pipeline_tests.exporting.lists import make_tables, people, put, read_rows, row, run
 
-START = dt.datetime(2027, 5, 9, 8, tzinfo=dt.UTC)
 NAMES = ["Zoë", "李小龍", "محمد", "Ōta", "Анна", "नीलम", "👩‍🚀 Ann", "=HYPERLINK(1)", "O'Neil; Jr"]
-
-
-def row(participant_id: str, **others: Any) -> dict[str, Any]:
-    empty: dict[str, Any] = dict.fromkeys(table("start_list").schema)
-    known = {
-        "participant_id": participant_id,
-        "race_id": "r1",
-        "race_name": "10k",
-        "race_start_at": START,
-        "first_name": "Ann",
-        "last_name": "Lee",
-        "bib_number": "007",
-        "date_of_birth": dt.date(1990, 2, 28),
-        "age_on_race_day": 37,
-        "gender": "Female",
-        "is_redacted": False,
-    }
-    return empty | known | others
-
-
-def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("SET TimeZone = 'UTC'")
-    for name in ("start_list", "participant_versions"):
-        made = table(name)
-        columns = column_definitions(made, list(made.schema))
-        connection.execute(f"CREATE TABLE {name} ({columns})")
-
-
-def put(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], moment: int = 0) -> None:
-    """Publish a list; everybody on it has one more version."""
-    frame = pl.DataFrame(rows, schema=table("start_list").schema)
-    connection.register("rows", frame)
-    connection.execute("DELETE FROM start_list")
-    connection.execute("INSERT INTO start_list SELECT * FROM rows")
-    connection.execute(
-        "INSERT INTO participant_versions BY NAME SELECT *, ?::BIGINT AS version FROM rows",
-        [moment],
-    )
-    connection.unregister("rows")
-
-
-def exported(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    preset: str,
-    *,
-    on: dt.date | None = None,
-    **options: Any,
-) -> Exported:
-    return export(
-        connection,
-        listed(connection, "r1", on),
-        preset=load_preset(preset, folder),
-        ledger_dir=folder / "ledger",
-        **{
-            "target": UPath(folder / "exports" / f"{preset}.out"),
-            "recipient": "Chip Timing Ltd",
-            "about": {"race_id": "r1"},
-            **options,
-        },
-    )
-
-
-def run(connection: duckdb.DuckDBPyConnection, folder: Path, preset: str, **options: Any) -> Path:
-    return Path(exported(connection, folder, preset, **options).files[0])
-
-
-def read_rows(path: Path, preset_name: str, folder: Path | None = None) -> list[dict[str, str]]:
-    preset = load_preset(preset_name, folder)
-    text = path.read_bytes().decode(preset.encoding)
-    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=preset.delimiter))
 
 
 def test_every_preset_can_be_read_and_has_the_stable_id() -> None:
@@ -219,12 +142,6 @@ def test_an_unknown_preset_lists_those_that_there_are(tmp_path: Path) -> None:
     for name in ("nothing", "../presets/csv"):
         with pytest.raises(PresetError, match="race-result"):
             load_preset(name, tmp_path)
-
-
-people = st.dictionaries(
-    st.sampled_from(["a", "b", "c", "d"]),
-    st.tuples(st.sampled_from([None, "1", "01"]), st.sampled_from(["Ann", "Bo", None])),
-)
 
 
 @settings(

@@ -26,7 +26,7 @@ from ldt_pipeline.exporting.race_week import (
 )
 from ldt_pipeline.instants import now
 from ldt_pipeline.settings import Settings, load_settings
-from ldt_pipeline_tests.exporting.test_race_lists import START, make_tables, put, row
+from ldt_pipeline_tests.exporting.lists import START, publish, republish, row
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,6 @@ from ldt_pipeline_tests.exporting.test_race_lists import START, make_tables, put
 def test_the_rhythm(before_start: dt.timedelta, times_an_hour: int) -> None:
     minutes = [START - before_start + dt.timedelta(minutes=each) for each in range(60)]
     assert sum(is_due(START, each) for each in minutes) == times_an_hour
-
-
-def publish(folder: Path, rows: list[dict[str, object]], *, people: bool = True) -> Settings:
-    folder.mkdir(parents=True)
-    with duckdb.connect(str(folder / "ldt.duckdb")) as connection:
-        make_tables(connection)
-        put(connection, rows)
-        if not people:
-            connection.execute("ALTER TABLE start_list RENAME TO start_list_anonymous")
-    return Settings(_env_file=None, data_dir=folder, export_presets=("csv", "zone4"))  # type: ignore[call-arg]
 
 
 def test_nearest_races_first(tmp_path: Path) -> None:
@@ -121,12 +111,6 @@ def test_by_hand_before_there_is_anything_to_write_it_says_what_is_missing(
                 partition_key="r1",
                 resources={"storage": Storage()},
             )
-
-
-def republish(settings: Settings, rows: list[dict[str, object]]) -> None:
-    with duckdb.connect(str(settings.published_path)) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        put(connection, rows, 1)
 
 
 def test_what_says_the_same_is_neither_written_nor_entered(tmp_path: Path) -> None:
