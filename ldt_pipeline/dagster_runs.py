@@ -7,7 +7,7 @@ What doesn't: which jobs, and in what order (`runner.py`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO, cast
 
@@ -16,8 +16,6 @@ import dagster as dg
 from ldt_pipeline.dead_runs import our_tags
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.warehouse.checks import NOTHING_PUBLISHED
-
-Say = Callable[[str], None]
 
 _DAGSTERS_OWN = (
     "Exception while writing logger call to event log",
@@ -85,10 +83,9 @@ def _is_ignored_exit(unraisable: sys.UnraisableHookArgs) -> bool:
 class Runner:
     """Runs jobs of the code location in this process, recorded in an instance."""
 
-    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, say: Say) -> None:
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
         self._definitions = definitions
         self.instance = instance
-        self._say = say
         self.runs: list[str] = []
 
     def run(

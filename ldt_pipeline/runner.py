@@ -6,7 +6,7 @@ What belongs here: the order of runs. What doesn't: a single run (`dagster_runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ import dagster as dg
 
 from ldt_pipeline.alerting.polls import poll_noted
 from ldt_pipeline.connecting import connect
-from ldt_pipeline.dagster_runs import RunFailedError, Runner, Say
+from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.dead_runs import release_dead_runs
 from ldt_pipeline.defs.jobs import (
     ERASE,
@@ -35,8 +35,10 @@ from ldt_pipeline.defs.partitions import (
     RACES,
     clamp_months,
     contiguous_ranges,
+    due_keys,
+    missing_partitions,
+    range_tags,
 )
-from ldt_pipeline.defs.sensors import due_keys, missing_partitions, range_tags
 from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.leftovers import clear_leftovers
@@ -55,6 +57,8 @@ from ldt_pipeline.warehouse.connection import (
 )
 from ldt_pipeline.warehouse.remaking import remove_warehouse
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
+
+Say = Callable[[str], None]
 
 _MORE_RECONCILES_MOST = 2
 _DAMAGE_ROUNDS_MOST = 3
@@ -100,7 +104,7 @@ def sync(
     """
     with sync_lock(settings, say):
         _clear_up(settings, instance)
-        runner = Runner(definitions, instance, say)
+        runner = Runner(definitions, instance)
         try:
             return _sync(settings, runner, say, whole=whole, asked=asked)
         except (OutdatedWarehouseError, DamagedWarehouseError, RunFailedError) as error:
@@ -199,7 +203,7 @@ def rebuild(
     """
     with sync_lock(settings, say):
         _clear_up(settings, instance)
-        runner = Runner(definitions, instance, say)
+        runner = Runner(definitions, instance)
         store = RawStore(str(settings.raw_dir))
         with suppress(OutdatedWarehouseError, DamagedWarehouseError):
             _heal_book(settings, store, say)
@@ -237,7 +241,7 @@ def erase(
     # A sync that is reading may still hold somebody in memory: it ends first.
     with sync_lock(settings, say):
         _clear_up(settings, instance)
-        runner = Runner(definitions, instance, say)
+        runner = Runner(definitions, instance)
         was_published = settings.published_path.exists()
         say("Erasing")
         runner.run(ERASE, config=erase_config(participants=participants, applications=applications))

@@ -8,8 +8,7 @@ from ldt_pipeline.allocations.agreed import approved_plan
 from ldt_pipeline.allocations.nodes import AllocationsFileError
 from ldt_pipeline.defs.allocation_assets import APPLIED, PLAN
 from ldt_pipeline.defs.jobs import JOBS, READ_EVENTS
-from ldt_pipeline.defs.partitions import EVENT_KEYS, EVENTS, contiguous_ranges, key_of
-from ldt_pipeline.defs.sensors import range_tags
+from ldt_pipeline.defs.partitions import EVENT_KEYS, EVENTS, contiguous_ranges, key_of, range_tags
 from ldt_pipeline.settings import load_settings
 
 plan_allocations = dg.define_asset_job(

@@ -1,4 +1,8 @@
-"""How raw data is cut: by month of the last change, by event, by race."""
+"""How raw data is cut: by month of the last change, by event, by race.
+
+What belongs here: partitions and their keys, and which of them are new or due. What doesn't: when to look
+(`sensors.py`), and what makes an event due (`sync/plan.py`).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,16 @@ import dagster as dg
 
 from ldt_pipeline.instants import month_of, now
 from ldt_pipeline.settings import Settings
+from ldt_pipeline.sync.plan import due_events
+from ldt_pipeline.sync.state import State
 
 EVENT_KEYS = "event_id"
 RACE_KEYS = "race_id"
 EVENTS = dg.DynamicPartitionsDefinition(name=EVENT_KEYS)
 RACES = dg.DynamicPartitionsDefinition(name=RACE_KEYS)
+
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+"""The tags of a run that say which partitions it is for."""
 
 _SPECIAL = frozenset('%"*,[]|')
 _DOTS = re.compile(r"\.{3,}")
@@ -95,3 +104,29 @@ def contiguous_ranges(
         key=lambda piece: min(at for place, at in rank.items() if piece[0] <= place <= piece[1])
     )
     return [(existing[first], existing[last]) for first, last in pieces]
+
+
+def missing_partitions(instance: dg.DagsterInstance, state: State) -> tuple[list[str], list[str]]:
+    """Give the keys of the events and races that we know and that have no partition yet."""
+    events = set(instance.get_dynamic_partitions(EVENT_KEYS))
+    races = set(instance.get_dynamic_partitions(RACE_KEYS))
+    return (
+        [key for event in state.events if (key := key_of(event.event_id)) not in events],
+        [key for race_id in state.races if (key := key_of(race_id)) not in races],
+    )
+
+
+def due_keys(settings: Settings, state: State, *, whole: bool = False) -> list[str]:
+    """Give the partition keys of the events whose groups and tickets are to be read.
+
+    `whole` gives all of them.
+    """
+    if whole:
+        return [key_of(event.event_id) for event in state.events]
+    due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
+    return [key_of(event_id) for event_id in due]
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Give the tags that make one run of a range of partitions."""
+    return dict(zip(RANGE_TAGS, (first, last), strict=True))

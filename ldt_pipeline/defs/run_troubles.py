@@ -18,6 +18,7 @@ import dagster as dg
 from ldt_pipeline.alerting.book import Book, Record
 from ldt_pipeline.alerting.trouble import Trouble, kind_of
 from ldt_pipeline.defs.jobs import fetch_job_name
+from ldt_pipeline.defs.partitions import RANGE_TAGS
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 
 REPEATED_WITHIN = dt.timedelta(days=3)
@@ -25,7 +26,6 @@ REPEATED_WITHIN = dt.timedelta(days=3)
 
 _PAGE = 500
 _PARTITION = "dagster/partition"
-_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _OVERLAP = dt.timedelta(minutes=5)
 _ASSETS_NAMED = 3
 _RUNS_LOOKED_AT = 50
@@ -110,7 +110,7 @@ def _partition(run: dg.DagsterRun) -> str:
     """Give the partition that a run is for, or its range as Dagster writes it; '' where none is."""
     if run.job_name in _READS_CHANGES:
         return ""
-    first, last = (run.tags.get(each, "") for each in _RANGE)
+    first, last = (run.tags.get(each, "") for each in RANGE_TAGS)
     span = first if first == last else f"{first}...{last}"
     return run.tags.get(_PARTITION, span)
 
@@ -144,7 +144,7 @@ def _has_succeeded(
     since: dt.datetime,
 ) -> bool:
     """Whether a run of the same job for the same, or more, was made since then and succeeded."""
-    names = () if trouble.job in _READS_CHANGES else (_PARTITION, *_RANGE)
+    names = () if trouble.job in _READS_CHANGES else (_PARTITION, *RANGE_TAGS)
     tags = (
         {} if failed is None else {each: failed.tags[each] for each in names if each in failed.tags}
     )

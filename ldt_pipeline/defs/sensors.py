@@ -28,11 +28,12 @@ from ldt_pipeline.defs.jobs import (
 from ldt_pipeline.defs.partitions import (
     EVENT_KEYS,
     EVENTS,
-    RACE_KEYS,
     RACES,
     clamp_months,
     contiguous_ranges,
-    key_of,
+    due_keys,
+    missing_partitions,
+    range_tags,
 )
 from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.defs.uneven import reconcile_requests
@@ -40,10 +41,10 @@ from ldt_pipeline.defs.unfinished import ASSETS_BY_THEMSELVES, has_ended, is_run
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.instants import now
 from ldt_pipeline.organiser import OtherOrganiserError
-from ldt_pipeline.settings import Settings, load_settings
+from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.asking import ask
 from ldt_pipeline.sync.lock import is_syncing
-from ldt_pipeline.sync.plan import FeedPlan, due_events
+from ldt_pipeline.sync.plan import FeedPlan
 from ldt_pipeline.sync.state import State, read_state
 from ldt_pipeline.warehouse.connection import DamagedWarehouseError, WarehouseBusyError
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
@@ -146,35 +147,6 @@ def partition_sensor(
             else "No new event or race, and no event is due."
         )
     return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=added)
-
-
-def missing_partitions(instance: dg.DagsterInstance, state: State) -> tuple[list[str], list[str]]:
-    """Give the keys of the events and races that we know and that have no partition yet."""
-    events = set(instance.get_dynamic_partitions(EVENT_KEYS))
-    races = set(instance.get_dynamic_partitions(RACE_KEYS))
-    return (
-        [key for event in state.events if (key := key_of(event.event_id)) not in events],
-        [key for race_id in state.races if (key := key_of(race_id)) not in races],
-    )
-
-
-def due_keys(settings: Settings, state: State, *, whole: bool = False) -> list[str]:
-    """Give the partition keys of the events whose groups and tickets are to be read.
-
-    `whole` gives all of them.
-    """
-    if whole:
-        return [key_of(event.event_id) for event in state.events]
-    due = due_events(state.events, refresh_minutes=settings.event_refresh_minutes)
-    return [key_of(event_id) for event_id in due]
-
-
-def range_tags(first: str, last: str) -> dict[str, str]:
-    """Give the tags that make one run of a range of partitions."""
-    return {
-        "dagster/asset_partition_range_start": first,
-        "dagster/asset_partition_range_end": last,
-    }
 
 
 def _why_nothing(instance: dg.DagsterInstance, plans: list[FeedPlan], state: State) -> str:

@@ -19,7 +19,8 @@ from ldt_pipeline.dagster_runs import Runner
 from ldt_pipeline.dead_runs import alive, end_silent_runs, our_tags
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import LOAD
-from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor, range_tags
+from ldt_pipeline.defs.partitions import range_tags
+from ldt_pipeline.defs.sensors import partition_sensor, poll_sensor
 from ldt_pipeline.defs.unfinished import rests
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.instants import now
@@ -71,7 +72,7 @@ def test_a_poll_ends_a_run_whose_process_was_killed(synced, account, sandbox) ->
     pools = synced.event_log_storage.get_concurrency_info("lets_do_this_api")
     assert pools.active_slot_count == 0, "its place in the pool is free"
     tick(partition_sensor, synced)
-    Runner(defs, synced, lambda _: None).run(LOAD)
+    Runner(defs, synced).run(LOAD)
     tick(poll_sensor, synced)
     assert synced.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
 

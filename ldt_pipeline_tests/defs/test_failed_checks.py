@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_check_that_fails_says_what_is_wrong_and_what_to_do(synced, account) -> None:
     account.delete_participant(sorted(account.participant_ids())[7])
-    runner = Runner(defs, synced, lambda _: None)
+    runner = Runner(defs, synced)
     with pytest.raises(RunFailedError) as failed:
         runner.run(PUBLISH, config=publish_config())
     assert str(failed.value) == (
@@ -27,7 +27,7 @@ def test_a_check_that_fails_says_what_is_wrong_and_what_to_do(synced, account) -
 
 def test_a_check_before_the_marts_says_so_too(synced, account) -> None:
     account.update_participant(sorted(account.participant_ids())[7], bib_number="B7")
-    runner = Runner(defs, synced, lambda _: None)
+    runner = Runner(defs, synced)
     with duckdb.connect(str(load_settings().warehouse_path)) as connection:
         connection.execute(
             "INSERT INTO tidy.participant_answers BY NAME "

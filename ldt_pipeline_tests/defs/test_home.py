@@ -220,7 +220,7 @@ def test_records_that_can_not_be_written_together_are_written_one_by_one_and_qui
 
     definitions = dg.Definitions(assets=[both], jobs=[dg.define_asset_job("all")])
     with open_instance() as instance:
-        Runner(definitions, instance, lambda _: None).run("all")
+        Runner(definitions, instance).run("all")
         assert set(instance.all_asset_keys()) == {dg.AssetKey("one"), dg.AssetKey("two")}
     assert capsys.readouterr().err == ""
 
@@ -245,5 +245,5 @@ def test_generators_that_do_not_end_leave_no_stack_beside_the_sentence(
 
     definitions = dg.Definitions(assets=[short_of_space], jobs=[dg.define_asset_job("all")])
     with open_instance() as instance, pytest.raises(RunFailedError, match="No space is left"):
-        Runner(definitions, instance, lambda _: None).run("all")
+        Runner(definitions, instance).run("all")
     assert capsys.readouterr().err == ""

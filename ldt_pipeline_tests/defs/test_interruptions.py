@@ -42,7 +42,7 @@ def job_of(op: dg.OpDefinition) -> dg.JobDefinition:
 def run(op: dg.OpDefinition) -> None:
     definitions = dg.Definitions(jobs=[job_of(op)])
     with dg.DagsterInstance.ephemeral() as instance:
-        Runner(definitions, instance, lambda _: None).run(f"{op.name}_job")
+        Runner(definitions, instance).run(f"{op.name}_job")
 
 
 @pytest.mark.parametrize("op", [query, work, load], ids=lambda op: op.name)

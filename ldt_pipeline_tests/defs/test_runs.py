@@ -24,8 +24,7 @@ from ldt_pipeline.defs.jobs import (
     reconcile_config,
 )
 from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
-from ldt_pipeline.defs.partitions import key_of
-from ldt_pipeline.defs.sensors import range_tags
+from ldt_pipeline.defs.partitions import key_of, range_tags
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.runner import rebuild
@@ -107,7 +106,7 @@ def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fa
     synced, account, sandbox
 ) -> None:
     """Its groups are read in a run of their own, a minute after its first entry: nobody is alarmed."""
-    runner = Runner(defs, synced, lambda _: None)
+    runner = Runner(defs, synced)
     event_id = account.add_event(name="Unheard of")
     account.add_participant(race_id=account.race_ids(event_id)[0])
     month = f"{STARTED_AT:%Y-%m}"
@@ -160,7 +159,7 @@ def test_a_partition_shows_all_that_it_holds_and_not_what_a_run_brought(synced, 
     store = RawStore(str(load_settings().raw_dir))
     someone = sorted(account.participant_ids())[3]
     account.update_participant(someone, bib_number="A007")
-    runner = Runner(defs, synced, lambda _: None)
+    runner = Runner(defs, synced)
     month = f"{STARTED_AT:%Y-%m}"
     runner.run(
         "fetch_participants", tags=range_tags(month, month), config=changes_config("participants")
@@ -197,7 +196,7 @@ def test_a_roster_without_news_is_not_empty(synced, account) -> None:
 
 def test_tables_that_are_older_than_what_is_loaded_are_not_published(synced, account) -> None:
     """Somebody materialises single assets by hand: totals and ids agree, and the bib is the old one."""
-    runner = Runner(defs, synced, lambda _: None)
+    runner = Runner(defs, synced)
     someone = sorted(account.participant_ids())[3]
     account.update_participant(someone, bib_number="A007")
     month = f"{STARTED_AT:%Y-%m}"
@@ -294,7 +293,7 @@ def test_a_killed_command_does_not_keep_its_place_in_a_pool(synced) -> None:
     assert release_dead_runs(synced, load_settings()) == 1
     assert synced.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
     assert synced.get_run_by_id(other.run_id).status is dg.DagsterRunStatus.STARTED
-    Runner(defs, synced, lambda _: None).run(LOAD)
+    Runner(defs, synced).run(LOAD)
 
 
 @pytest.mark.usefixtures("lean")
@@ -317,7 +316,7 @@ def test_reading_every_list_whole_takes_away_what_killed_runs_of_the_daemon_left
     begun = load_settings().exports_dir / "race=1" / ".tmp-begun"
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.write_text("half a list of somebody")
-    Runner(defs, synced, lambda _: None).run(RECONCILE, config=reconcile_config(whole=True))
+    Runner(defs, synced).run(RECONCILE, config=reconcile_config(whole=True))
     assert not begun.exists()
 
 
@@ -346,7 +345,7 @@ def test_dagster_home_is_honoured(sandbox, monkeypatch, tmp_path: Path) -> None:
     home.mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with open_instance() as instance:
-        Runner(defs, instance, lambda _: None).run(LOAD)
+        Runner(defs, instance).run(LOAD)
     assert (
         sqlite3.connect(home / "history" / "runs.db")
         .execute("SELECT count(*) FROM runs")

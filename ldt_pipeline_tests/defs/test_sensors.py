@@ -115,10 +115,10 @@ def test_what_nothing_explains_of_a_moving_list_is_not_reconciled_every_minute(
 
 def load_and_compare(instance: dg.DagsterInstance, account: SandboxAccount, edited: str) -> None:
     """Load and compare, as automation does; something changes meanwhile, and totals may differ."""
-    Runner(defs, instance, lambda _: None).run(LOAD)
+    Runner(defs, instance).run(LOAD)
     account.update_participant(edited, bib_number="meanwhile")
     with suppress(RunFailedError):
-        Runner(defs, instance, lambda _: None).run(PUBLISH)
+        Runner(defs, instance).run(PUBLISH)
 
 
 def test_a_list_that_was_never_read_to_its_end_is_not_reconciled(instance, account) -> None:
@@ -140,7 +140,7 @@ def test_what_rosters_do_not_explain_has_the_list_read_whole(synced, account) ->
         wholes.append(request.run_config["ops"]["raw_deletions"]["config"]["whole"])
         run_it(request, synced)
     assert wholes == [False, True]
-    Runner(defs, synced, lambda _: None).run(LOAD)
+    Runner(defs, synced).run(LOAD)
     assert late in read_ids(), "found, and loaded"
     jobs = [each.job_name for each in tick(poll_sensor, synced).run_requests]
     assert jobs == ["load_and_publish"]
