@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import duckdb
 
-START_ORDER = """
-    race_start_at DESC NULLS LAST, wave NULLS LAST, regexp_extract(bib_number, '^[^0-9]*') NULLS LAST,
-    try_cast(regexp_extract(bib_number, '[0-9]+') AS HUGEINT) NULLS LAST, bib_number NULLS LAST,
+
+def _numbered(column: str) -> str:
+    """Write the order of texts with a number in them: what is in front of it, the number, all of it."""
+    return (
+        f"regexp_extract({column}, '^[^0-9]*') NULLS LAST, "
+        f"try_cast(regexp_extract({column}, '[0-9]+') AS HUGEINT) NULLS LAST, {column} NULLS LAST"
+    )
+
+
+START_ORDER = f"""
+    race_start_at::DATE DESC NULLS LAST, {_numbered("wave")}, {_numbered("bib_number")},
     last_name NULLS LAST, first_name NULLS LAST, participant_id
 """
-"""By wave, then as bibs are pinned: letters in front, then the number, so that 9 comes before 10."""
+"""The newest day first, then by wave, then as bibs are pinned: 9 comes before 10, and wave 2 before wave 10.
+
+By day, not by hour: of a start that was put off, entries that were read before state the old one. The
+session's time zone is UTC."""
 
 
 def list_of_starts(connection: duckdb.DuckDBPyConnection) -> str:
