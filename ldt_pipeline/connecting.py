@@ -28,7 +28,7 @@ def connect(settings: Settings, *, is_hasty: bool = False) -> Client:
         OtherOrganiserError: The data is of another organiser than the key.
     """
     key = settings.require_api_key()
-    require_same_organiser(settings.data_dir, key)
+    require_same_organiser(settings.data_dir, key, settings.api_base_url)
     retries, seconds = settings.request_retries, settings.request_timeout_seconds
     if is_hasty:
         retries, seconds = min(retries, _HASTY_RETRIES), min(seconds, _HASTY_SECONDS)

@@ -19,12 +19,11 @@ from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
-from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
-from ldt_pipeline.home_storage import HomeEvents, HomeRuns
+from ldt_pipeline.home_storage import HomeEvents, HomeRuns, HomeSchedules
 from ldt_pipeline.private_files import (
     PRIVATE_FILE,
     dagsters_folders,
@@ -129,9 +128,7 @@ class HomeStorage(DagsterSqliteStorage):
             self._inst_data = inst_data
             self._run_storage = HomeRuns.from_local(str(Path(base_dir) / "history"))
             self._event_log_storage = HomeEvents(base_dir)
-            self._schedule_storage = SqliteScheduleStorage.from_local(
-                str(Path(base_dir) / "schedules")
-            )
+            self._schedule_storage = HomeSchedules.from_local(str(Path(base_dir) / "schedules"))
 
     @classmethod
     def config_type(cls) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ write.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import threading
 from collections.abc import Generator, Sequence
@@ -40,6 +41,7 @@ from dagster._core.storage.event_log.schema import (
 )
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sql import get_alembic_config
 from dagster._serdes import ConfigurableClassData, serialize_value
 from sqlalchemy import (
@@ -54,7 +56,10 @@ from sqlalchemy import (
     text,
 )
 
+from ldt_pipeline.instants import now
+
 _BUSY_SECONDS = 60
+_EVALUATIONS_KEPT = dt.timedelta(days=1)
 _ENGINES_MOST = 16
 _INDEX = sqlite_event_log.INDEX_SHARD_NAME
 _EVENTS_AT_ONCE = "500"
@@ -82,6 +87,18 @@ _UPDATE_CHECK = (
 )
 _INDEXED = ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys()
 """Events that are asked for across runs: they stand in the index as well."""
+
+
+class HomeSchedules(SqliteScheduleStorage):
+    """Schedules, sensors and their ticks."""
+
+    def purge_asset_evaluations(self, before: float) -> None:
+        """Forget why assets were made or not, as the daemon asks for in each tick.
+
+        It keeps a month. Each tick that finds something new writes about a megabyte here, for all
+        assets together: gigabytes on each day on which entries are on sale.
+        """
+        super().purge_asset_evaluations(max(before, (now() - _EVALUATIONS_KEPT).timestamp()))
 
 
 class HomeRuns(SqliteRunStorage):

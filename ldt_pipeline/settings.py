@@ -115,6 +115,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"there is nobody on this machine whose home is {value.parts[0]}"
             ) from None
+        except FileNotFoundError:
+            raise ValueError(
+                f"{value} lies in the folder where this was started, which was deleted: start it in "
+                "another folder, or give the whole path"
+            ) from None
 
     @field_validator("data_dir")
     @classmethod

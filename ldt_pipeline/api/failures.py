@@ -13,7 +13,6 @@ from urllib3.exceptions import NewConnectionError
 
 from ldt_pipeline.api.errors import (
     ApiError,
-    AuthenticationError,
     ConnectionFailedError,
     InvalidRequestError,
     NotFoundError,
@@ -22,6 +21,7 @@ from ldt_pipeline.api.errors import (
     ResponseTooLargeError,
     ServerError,
 )
+from ldt_pipeline.api.keys import refused_key
 from ldt_pipeline.api.limits import ANSWER_BYTES_MOST
 from ldt_pipeline.api.retrying import RETRIED_STATUSES
 
@@ -45,11 +45,7 @@ def _error_of_status(status: int, where: str, *, of_one: bool) -> ApiError | Non
     if status == requests.codes.ok:
         return None
     if status in (401, 403):
-        return AuthenticationError(
-            f"The API refused the key for GET {where} (status {status}). It may be mistyped, "
-            "expired or revoked: create a new one under settings / credentials in your "
-            "Let's Do This account and set LDT_API_KEY."
-        )
+        return refused_key(where, status)
     if status in (404, 410):
         # A list of the whole account is always there, if only as an empty one.
         advice = "" if of_one else " Check LDT_API_BASE_URL: this list exists for every account."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 
 from ldt_pipeline.api.errors import AuthenticationError
@@ -89,3 +90,16 @@ def refuse_expired(expires_at: dt.datetime | None) -> None:
             f"The key in LDT_API_KEY expired on {expires_at:%Y-%m-%d %H:%M} UTC, by this machine's "
             f"clock, so nothing was asked of the API: {NEW_KEY} and set LDT_API_KEY."
         )
+
+
+def refused_key(where: str, status: int) -> AuthenticationError:
+    """Give the error for a key that the API refused (401), or that may not read this (403)."""
+    reason = (
+        "It may lack the right to read this (`ldt check` tells which lists it may read), or be revoked"
+        if status == HTTPStatus.FORBIDDEN
+        else "It may be mistyped, expired or revoked"
+    )
+    return AuthenticationError(
+        f"The API refused the key for GET {where} (status {status}). {reason}: {NEW_KEY} and set "
+        "LDT_API_KEY."
+    )

@@ -174,7 +174,7 @@ def _key_lines(settings: Settings, api_key: str | None) -> Iterator[Line]:
         )  # fmt: skip
         return
     try:
-        require_same_organiser(settings.data_dir, api_key)
+        require_same_organiser(settings.data_dir, api_key, settings.api_base_url)
     except OtherOrganiserError as error:
         yield Line("✗", "key", str(error))
         return

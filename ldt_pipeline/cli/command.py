@@ -50,6 +50,7 @@ _WHAT_TO_DO = {
     errno.EACCES: "Give yourself the right to it, or set LDT_DATA_DIR to another folder.",
     errno.EPERM: "Give yourself the right to it, or set LDT_DATA_DIR to another folder.",
     errno.EROFS: "Set LDT_DATA_DIR to a folder that can be written.",
+    errno.EMFILE: "Let it open more files at once, with `ulimit -n 1024`, and run it again.",
     errno.EADDRINUSE: "Choose another port with --port, or none to get a free one.",
 }
 
@@ -243,7 +244,9 @@ def _is_interrupted_query(error: BaseException) -> bool:
 
 
 def _of_room(text: str) -> str:
-    """Say what to do where a text of a library tells of a full disk."""
+    """Say what to do where a text of a library tells of a full disk, or of too many open files."""
+    if os.strerror(errno.EMFILE) in text:
+        return _WHAT_TO_DO[errno.EMFILE]
     numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     is_full = any(os.strerror(number) in text for number in numbers)
     return _WHAT_TO_DO[errno.ENOSPC] if is_full and "Free some space" not in text else ""

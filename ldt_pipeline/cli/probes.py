@@ -61,7 +61,7 @@ class _Known:
 
 def probe(settings: Settings, api_key: str) -> Iterator[Line]:
     """Ask each list for one record, and say what came of it; ends where no other can fare better."""
-    known = _Known()
+    known, is_answered = _Known(), False
     if settings.event_ids:
         known.ids["event"] = settings.event_ids[0]
     with Client(
@@ -74,11 +74,13 @@ def probe(settings: Settings, api_key: str) -> Iterator[Line]:
         for operation in _ACCOUNT_LISTS:
             try:
                 yield Line("✓", _subject(operation), _ask_list(client, operation, None, known))
-            except (AuthenticationError, ConnectionFailedError) as error:
-                yield Line("✗", _subject(operation), str(error))
-                return
+                is_answered = True
             except ApiError as error:
                 yield Line("✗", _subject(operation), str(error))
+                # A key that was good for one list may lack the right to this one alone.
+                is_refused = isinstance(error, AuthenticationError) and not is_answered
+                if is_refused or isinstance(error, ConnectionFailedError):
+                    return
         for operation, noun in _LISTS_OF_ONE:
             if noun not in known.ids:
                 yield Line("·", _subject(operation), f"not asked, as no {noun} is known yet")

@@ -55,7 +55,8 @@ def ask(settings: Settings, state: State, *, is_hasty: bool = False) -> Asked:
         plans = plan_feeds(client, store, state, is_hasty=is_hasty)
         if state.is_settled:
             confirm(settings.confirmed_path, (p.feed.name for p in plans if p.is_quiet), asked_at)
-        remember_organiser(settings.data_dir, settings.require_api_key())
+        key = settings.require_api_key()
+        remember_organiser(settings.data_dir, key, settings.api_base_url)
         return Asked(state=state, plans=plans, requests=client.requests_sent)
 
 

@@ -120,6 +120,7 @@ def test_what_is_never_tried_again(status: str, kind: type[ApiError]) -> None:
             get(client)
         assert client.requests_sent == 1
     assert status[:3] in str(raised.value)
+    assert ("may lack the right to read this" in str(raised.value)) == (status[:3] == "403")
     assert_harmless(raised.value)
 
 

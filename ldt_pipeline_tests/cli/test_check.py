@@ -55,6 +55,16 @@ def test_key_refused(ldt: Run, sandbox: Sandbox) -> None:
     assert ran.sentence
 
 
+def test_a_key_that_may_not_read_one_list(ldt: Run, sandbox: Sandbox) -> None:
+    """It says which of them it may read: a new key of the same rights would do no better."""
+    sandbox.fail_next("key_refused", path_contains="/v0/applications")
+    ran = ldt("check")
+    assert ran.status == 1
+    assert [line.split()[2] for line in lines(ran, "✗")] == ["/applications"]
+    assert "✓ GET /partners" in ran.out
+    assert "✓ GET /events/{id}/tickets" in ran.out
+
+
 def test_no_key(ldt: Run) -> None:
     ran = ldt("check", LDT_API_KEY="")
     assert ran.status == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import jwt
 import pytest
 
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
+from ldt_pipeline.sandbox.keys import SANDBOX_SECRET
 from ldt_pipeline_tests.cli.conftest import LDT, Ran, Run, clean_environment, run_ldt
 
 IMPATIENT = {"LDT_REQUEST_RETRIES": "1"}
@@ -143,6 +146,32 @@ def test_a_key_of_another_organiser(
     note.unlink()
     assert synced("sync").status == 0
     assert note.exists()
+
+
+def test_another_api_where_the_key_names_no_organiser(
+    synced: Run, folder: Path, sandbox: Sandbox
+) -> None:
+    """Its people would take the place of those who are there, and these count as deleted."""
+    note = folder / "data" / "organiser.json"
+    note.unlink()
+    nameless = jwt.encode({"sub": "1"}, SANDBOX_SECRET, algorithm="HS256")
+    assert synced("sync", LDT_API_KEY=nameless).status == 0
+    assert json.loads(note.read_text()) == {"organiser_id": None, "api": "this machine"}
+    local = sandbox.base_url.replace("127.0.0.1", "localhost")
+    assert synced("check", LDT_API_KEY=nameless, LDT_API_BASE_URL=local).status == 0
+    # As if the data had come from the real API, and somebody then pasted the sandbox's two lines.
+    note.write_text('{"organiser_id": null, "api": "api.letsdothis.com"}')
+    sandbox.clear_requests()
+    for key in (nameless, sandbox.issue_key()):
+        ran = synced("sync", LDT_API_KEY=key)
+        assert ran.status == 1
+        assert "LDT_API_BASE_URL is on this machine" in ran.sentence
+        assert "of api.letsdothis.com" in ran.sentence
+    assert sandbox.requests == []
+    # A note from before this, and two keys that name the same organiser.
+    note.write_text('{"organiser_id": "8421"}')
+    assert synced("sync").status == 0
+    assert json.loads(note.read_text()) == {"organiser_id": "8421", "api": "this machine"}
 
 
 def test_settings_that_make_no_sense(ldt: Run) -> None:

@@ -171,6 +171,8 @@ def test_errors_that_are_explained(name: str) -> None:
         (RuntimeError("Query interrupted"), 130, "Interrupted"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/raw"), 1, "Free some space"),
         (PermissionError(errno.EACCES, "Permission denied", "/data"), 1, "LDT_DATA_DIR"),
+        (OSError(errno.EMFILE, "Too many open files", "/data/raw"), 1, "ulimit -n 1024"),
+        (command.CommandError("[Errno 24] Too many open files: '/raw'"), 1, "ulimit -n 1024"),
         (KeyError("somebody@example.org"), 1, "unexpected went wrong (KeyError)"),
     ],
 )

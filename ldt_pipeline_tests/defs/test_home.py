@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sqlite3
 import subprocess
@@ -14,10 +15,13 @@ import dagster as dg
 import pytest
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.storage.schedules.schema import AssetDaemonAssetEvaluationsTable
 
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
 from ldt_pipeline.home import open_instance
 from ldt_pipeline.home_storage import HomeEvents
+from ldt_pipeline.instants import now
 from ldt_pipeline.settings import SettingsError
 
 SCRIPT = """
@@ -30,6 +34,30 @@ while not started.exists():
 with open_instance() as instance:
     assert instance.get_runs() == []
 """
+
+
+def test_why_something_was_started_is_kept_for_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each tick that finds something new writes a megabyte of that; Dagster keeps it for a month."""
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    moment = now()
+    ages = [dt.timedelta(minutes=10), dt.timedelta(hours=30), dt.timedelta(days=40)]
+    with open_instance() as instance:
+        storage = instance.schedule_storage
+        assert isinstance(storage, SqliteScheduleStorage)
+        table = AssetDaemonAssetEvaluationsTable
+        with storage.connect() as connection:
+            for number, age in enumerate(ages):
+                at = (moment - age).replace(tzinfo=None)
+                row = {"evaluation_id": number, "asset_key": "[]", "create_timestamp": at}
+                connection.execute(table.insert().values(row))
+        # As its daemon asks for it in each tick.
+        storage.purge_asset_evaluations((moment - dt.timedelta(days=30)).timestamp())
+        with storage.connect() as connection:
+            left = connection.execute(table.select()).fetchall()
+    assert [row.evaluation_id for row in left] == [0]
 
 
 @pytest.mark.slow

@@ -156,6 +156,40 @@ def test_a_backup_says_what_it_lacks(backup: Backup) -> None:
     assert not (backup.folder / "saved").exists()
 
 
+def test_a_restore_takes_the_newest_book_of_erasures_or_says_who_comes_back(backup: Backup) -> None:
+    """Whoever was erased after the backup is in it."""
+    saved, data = backup.folder / "saved", backup.folder / "data"
+    book = Path("raw", "erasures", "of=people")
+    (data / book).mkdir(parents=True)
+    (data / book / "old").write_text("before the backup")
+    assert backup.run("backup.sh", "saved", "ldt.env").returncode == 0
+    (data / book / "new").write_text("after it")
+
+    data.rename(backup.folder / "lost")
+    for wrong in ("nowhere", "lost/raw"):
+        done = backup.run("restore.sh", "saved", "ldt.env", wrong)
+        assert done.returncode == 1
+        assert f"{wrong} is no book of erasures" in done.stderr
+        assert not data.exists()
+        assert "--clean" not in (backup.folder / "given").read_text()
+    done = backup.run("restore.sh", "saved", "ldt.env", "lost/raw/erasures")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (data / book).iterdir()} == {"old", "new"}
+    assert done.stderr == ""
+
+    data.rename(backup.folder / "restored")
+    done = backup.run("restore.sh", "saved", "ldt.env")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (data / book).iterdir()} == {"old"}
+    assert "erased after this backup" in done.stderr
+    assert f"{data}/raw/erasures" in done.stderr
+
+    (saved / "SHA256SUMS").unlink()
+    done = backup.run("restore.sh", "saved", "ldt.env")
+    assert done.returncode == 1
+    assert "saved is no whole backup" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("status", "said", "is_taken"),
     [

@@ -168,6 +168,18 @@ def test_a_working_folder_that_was_deleted(environment: pytest.MonkeyPatch, tmp_
     assert load_settings().data_dir == tmp_path
 
 
+def test_a_relative_data_folder_in_a_working_folder_that_was_deleted(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The default is one: each command ended with tracebacks."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    environment.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SettingsError, match=r"LDT_DATA_DIR: .* was deleted"):
+        load_settings()
+
+
 def test_folders_are_absolute(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("LDT_DATA_DIR", "~/races")
     environment.setenv("HOME", str(tmp_path))
