@@ -33,16 +33,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RawStore]:
             root.fs.rm(root.path, recursive=True)
 
 
-def write(store: RawStore, records: list[bytes], *, partition: str = "2026-11") -> Manifest:
+def write(
+    store: RawStore, records: list[bytes], *, partition: str = "2026-11", at: datetime = NOW
+) -> Manifest:
     writer = store.writer(
         feed="participants",
         partition_key="updated_in",
         partition=partition,
-        extracted_at=NOW,
+        extracted_at=at,
         source={"path": "/participants"},
     )
     for record in records:
-        writer.append(record, NOW)
+        writer.append(record, at)
     return writer.commit()
 
 
@@ -184,7 +186,10 @@ def test_records_are_known_by_the_parts_that_they_were_in(
     """However batches and parts lie across each other, and though parts are empty."""
     store = RawStore(str(tmp_path))
     sizes = [0, 2, 0, 0, 3, 1, 0]
-    extracts = [write(store, [b"%d" % number] * size) for number, size in enumerate(sizes)]
+    extracts = [
+        write(store, [b"%d" % number] * size, at=NOW + timedelta(minutes=number))
+        for number, size in enumerate(sizes)
+    ]
     pack = write_pack(
         store,
         extracts,
@@ -196,6 +201,9 @@ def test_records_are_known_by_the_parts_that_they_were_in(
     )
     put_in_place(store, [pack])
     (manifest,) = store.manifests()
+    assert manifest.extracted_at == extracts[-1].extracted_at
+    assert manifest.oldest_updated_at == extracts[1].extracted_at
+    assert manifest.newest_updated_at == extracts[5].extracted_at
     found = [
         (part.extract_id, before + number, line)
         for part, before, lines in store.read_parts(manifest, batch_records=batch_records)
@@ -276,8 +284,9 @@ def test_a_manifest_in_which_one_value_was_damaged_is_named(
     manifest = write(store, [b"{}"] * 3)
     (path,) = tmp_path.rglob("*.manifest.json")
     path.write_bytes(json.dumps({**json.loads(path.read_bytes()), name: other}).encode())
-    with pytest.raises(DamagedExtractError, match=manifest.extract_id):
+    with pytest.raises(DamagedExtractError, match=manifest.extract_id) as raised:
         read(store, *store.manifests())
+    assert path in raised.value.paths, "else it can't be set aside, and is found damaged for ever"
 
 
 def test_files_are_private(tmp_path: Path) -> None:
