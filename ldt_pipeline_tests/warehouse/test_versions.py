@@ -227,6 +227,28 @@ def test_a_silent_change_begins_when_it_is_first_seen(tmp_path: Path) -> None:
     ] == [("1", 0, 1), ("2", 1, None)]
 
 
+def test_who_had_no_name_and_who_had_one_version(tmp_path: Path) -> None:
+    found = load_all(
+        tmp_path,
+        [
+            Extract("participants", "2025-01", (entry("a"), entry("b"))),
+            Extract(
+                "participants", "2025-01", (entry("a", minute=1, answers={"First name": "Ann"}),)
+            ),
+            Extract(DELETIONS, "participants", ('{"id":"b"}',)),
+        ],
+    )
+    assert [
+        (row["participant_id"], row["change"], row["before"], row["after"])
+        for row in found["start_list_changes"]
+    ] == [
+        ("a", "added", None, "r1"),
+        ("a", "name", None, "Ann"),
+        ("b", "added", None, "r1"),
+        ("b", "withdrawn", "r1", None),
+    ]
+
+
 BY_PERSON: dict[str, list[tuple[str, float, float | None]]] = {
     "changed": [("1", 0, 1), ("2", 1, None)],
     "created before": [("1", -5, 1), ("2", 1, None)],
