@@ -1,9 +1,10 @@
-"""How far a feed was read, what is left of a window, and which versions are known: without an API."""
+"""How far a feed was read, what is left of a window, and which versions are known."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
+from ldt_pipeline.api.errors import ServerError
 from ldt_pipeline.api.paging import record_of
 from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
+from ldt_pipeline.feeds.changes import fetch_changes
 from ldt_pipeline.feeds.positions import (
     OVERLAP,
     Position,
@@ -25,6 +28,8 @@ from ldt_pipeline.feeds.positions import (
     without_covered,
 )
 from ldt_pipeline.raw import DELETIONS, RawStore, Walk
+from ldt_pipeline_tests.feeds.movement import assert_holds, client_of, record, records, serve
+from ldt_pipeline_tests.other_api import Readings
 from ldt_pipeline_tests.warehouse.histories import START
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -187,3 +192,26 @@ def test_what_windows_are_wider_by_is_known(
     writer.append(version("a", 0, 0), START)
     writer.commit()
     assert ("a" in known_since(store, PARTICIPANTS, START + after)) == is_known
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_a_load_that_goes_on_sees_what_was_committed_late(tmp_path: Path) -> None:
+    """It lies before the end of what was read, and could not be seen when that was read."""
+    newest = datetime(2025, 6, 1, tzinfo=UTC)
+    dataset = records(200, newest=newest)
+
+    def fail_in_tail(method: str, path: str, query: Mapping[str, str]) -> None:
+        if "updatedAt[after]" in query and "updatedAt[before]" not in query:
+            raise RuntimeError("down")
+
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
+        api.before_request = fail_in_tail
+        with pytest.raises(ServerError):
+            fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        api.before_request = None
+        dataset.put("participants", record("late", newest - timedelta(minutes=4)))
+        fetched = fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        assert fetched.seen < 20

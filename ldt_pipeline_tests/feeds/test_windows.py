@@ -249,28 +249,6 @@ def test_a_load_that_was_interrupted_goes_on(newest: datetime | None, tmp_path: 
         assert [each.before for each in store.walks("participants")] == [None]
 
 
-def test_a_load_that_goes_on_sees_what_was_committed_late(tmp_path: Path) -> None:
-    """It lies before the end of what was read, and could not be seen when that was read."""
-    newest = datetime(2025, 6, 1, tzinfo=UTC)
-    dataset = records(200, newest=newest)
-
-    def fail_in_tail(method: str, path: str, query: Mapping[str, str]) -> None:
-        if "updatedAt[after]" in query and "updatedAt[before]" not in query:
-            raise RuntimeError("down")
-
-    store = RawStore(str(tmp_path))
-    with serve(dataset, Readings(max_page_size=40)) as api, client_of(api) as client:
-        api.before_request = fail_in_tail
-        with pytest.raises(ServerError):
-            fetch_changes(client, store, PARTICIPANTS)
-        assert_holds(store, dataset)
-        api.before_request = None
-        dataset.put("participants", record("late", newest - timedelta(minutes=4)))
-        fetched = fetch_changes(client, store, PARTICIPANTS)
-        assert_holds(store, dataset)
-        assert fetched.seen < 20
-
-
 def test_windows_that_were_finished_beside_a_failure_are_kept(tmp_path: Path) -> None:
     dataset = records(200, newest=datetime(2025, 6, 1, tzinfo=UTC))
 
