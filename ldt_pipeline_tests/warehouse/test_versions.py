@@ -304,7 +304,6 @@ def test_when_each_version_stood(order: tuple[int, ...] | None, tmp_path: Path) 
     assert found == BY_PERSON
 
 
-@pytest.mark.slow
 def test_nothing_is_told_of_whoever_was_forgotten(tmp_path: Path) -> None:
     answers = {"First name": "Ann", "Emergency contact name": "Bo"}
     found = load_all(
