@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,15 @@ def test_an_event_is_read_again_before_it_is_stale(
         assert due_events(states, refresh_minutes=60, at=START) == due
     limit = None if starts_in is None else stale_after(START + starts_in, START)
     assert limit is None or age < limit
+
+
+@pytest.mark.parametrize(("changed", "due"), [(-1, []), (0, ["e"]), (1, ["e"])])
+def test_what_changed_when_an_event_was_read_may_not_be_in_what_was_read(
+    changed: int, due: list[str]
+) -> None:
+    far = state("e", age=minutes(1), starts_in=dt.timedelta(days=90))
+    moved = replace(far, changed_at=START - minutes(1) + dt.timedelta(seconds=changed))
+    assert due_events([moved], refresh_minutes=60, at=START) == due
 
 
 def test_a_shorter_time_that_somebody_set_holds_for_far_and_near() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from upath import UPath
 from ldt_pipeline.api.answers import one_line, parse_page
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import DamagedExtractError
+from ldt_pipeline.raw.packing import parts_of, put_in_place, write_pack
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -31,22 +33,25 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RawStore]:
             root.fs.rm(root.path, recursive=True)
 
 
-def write(store: RawStore, records: list[bytes], *, partition: str = "2026-11") -> Manifest:
+def write(
+    store: RawStore, records: list[bytes], *, partition: str = "2026-11", at: datetime = NOW
+) -> Manifest:
     writer = store.writer(
         feed="participants",
         partition_key="updated_in",
         partition=partition,
-        extracted_at=NOW,
+        extracted_at=at,
         source={"path": "/participants"},
     )
     for record in records:
-        writer.append(record, NOW)
+        writer.append(record, at)
     return writer.commit()
 
 
 def read(store: RawStore, manifest: Manifest, size: int = 2) -> list[bytes]:
     batches = list(store.read(manifest, batch_records=size))
     assert all(len(batch) == size for batch in batches[:-1])
+    assert all(len(batch) <= size for batch in batches[-1:])
     return [record for batch in batches for record in batch]
 
 
@@ -151,6 +156,68 @@ def test_hostile_partitions_stay_in_their_folder(tmp_path: Path, hostile: str) -
     assert {path.parent.parent for path in written} == {root / "participants"}
 
 
+def test_long_partitions_that_begin_alike_lie_apart(tmp_path: Path) -> None:
+    store = RawStore(str(tmp_path))
+    first, second = (write(store, [b"{}"], partition="x" * 300 + each) for each in "ab")
+    for each in (first, second):
+        assert store.manifests_in("participants", "updated_in", each.partition) == [each]
+
+
+def test_a_manifest_says_between_which_changes_its_records_lie(store: RawStore) -> None:
+    """By it extracts are left out, unread, in which nothing can be known of newer records."""
+    writer = store.writer(
+        feed="participants",
+        partition_key="updated_in",
+        partition="2026-11",
+        extracted_at=NOW,
+        source={},
+    )
+    for minutes in (2, 3, None, 0, 1):
+        writer.append(b"{}", None if minutes is None else NOW + timedelta(minutes=minutes))
+    manifest = writer.commit()
+    assert manifest.oldest_updated_at == NOW
+    assert manifest.newest_updated_at == NOW + timedelta(minutes=3)
+
+
+@pytest.mark.parametrize("batch_records", range(1, 8))
+def test_records_are_known_by_the_parts_that_they_were_in(
+    batch_records: int, tmp_path: Path
+) -> None:
+    """However batches and parts lie across each other, and though parts are empty."""
+    store = RawStore(str(tmp_path))
+    sizes = [0, 2, 0, 0, 3, 1, 0]
+    extracts = [
+        write(store, [b"%d" % number] * size, at=NOW + timedelta(minutes=number))
+        for number, size in enumerate(sizes)
+    ]
+    pack = write_pack(
+        store,
+        extracts,
+        (
+            (part, (line for _, line in lines))
+            for extract in extracts
+            for part, lines in parts_of(store, extract)
+        ),
+    )
+    put_in_place(store, [pack])
+    (manifest,) = store.manifests()
+    assert manifest.extracted_at == extracts[-1].extracted_at
+    assert manifest.oldest_updated_at == extracts[1].extracted_at
+    assert manifest.newest_updated_at == extracts[5].extracted_at
+    found = [
+        (part.extract_id, before + number, line)
+        for part, before, lines in store.read_parts(manifest, batch_records=batch_records)
+        for number, line in enumerate(lines)
+    ]
+    assert found == [
+        (extract.extract_id, line, b"%d" % number)
+        for number, extract in enumerate(extracts)
+        for line in range(sizes[number])
+    ]
+    numbered = [number for _, lines in parts_of(store, manifest) for number, _ in lines]
+    assert numbered == [1, 2, 1, 2, 3, 1]
+
+
 def test_what_a_crash_left_is_not_there(tmp_path: Path) -> None:
     store = RawStore(str(tmp_path))
     manifest = write(store, [b"{}"])
@@ -203,6 +270,23 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DamagedExtractError, match=manifest.extract_id):
         store.manifests()
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("feed", "partners"), ("partition", "2026-12"), ("extract_id", "x"), ("records", 2)],
+)
+def test_a_manifest_in_which_one_value_was_damaged_is_named(
+    tmp_path: Path, name: str, other: object
+) -> None:
+    """It is good JSON still: records would be taken for others, or fewer for all."""
+    store = RawStore(str(tmp_path))
+    manifest = write(store, [b"{}"] * 3)
+    (path,) = tmp_path.rglob("*.manifest.json")
+    path.write_bytes(json.dumps({**json.loads(path.read_bytes()), name: other}).encode())
+    with pytest.raises(DamagedExtractError, match=manifest.extract_id) as raised:
+        read(store, *store.manifests())
+    assert path in raised.value.paths, "else it can't be set aside, and is found damaged for ever"
 
 
 def test_files_are_private(tmp_path: Path) -> None:

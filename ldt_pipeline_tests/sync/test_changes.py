@@ -278,8 +278,12 @@ def test_an_event_that_the_api_knows_no_longer(account: Account, api: OtherApi) 
     """It keeps its groups, and is not asked for at each sync from then on."""
     account.sync()
     someone = api.dataset.live("participants")[0]
-    listed = "SELECT reserved_entry_group_id, event_id, max_capacity FROM reserved_entry_groups"
+    listed = (
+        "SELECT reserved_entry_group_id, event_id, max_capacity FROM reserved_entry_groups "
+        f"WHERE deleted_at IS NULL AND event_id = '{someone['eventId']}'"
+    )
     groups = sorted(account.rows(listed))
+    assert groups
     api.touch("participants", someone["id"], bibNumber="9876")
     api.dataset.forget_event(someone["eventId"])
     account.sync()

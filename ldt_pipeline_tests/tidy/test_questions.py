@@ -109,6 +109,18 @@ def test_blank_answers_give_way_and_spaces_around_go() -> None:
     ) == [{"participant_id": "1", "email": "a@b"}]
 
 
+def test_a_question_that_is_known_by_its_id_alone_is_as_trusted_as_its_name() -> None:
+    assert columns(
+        ("1", 0, "contactEmail", "Where do we write to?", "less trusted"),
+        ("1", 1, None, "Email", "most trusted"),
+        ("2", 0, None, "Contact email", "less trusted"),
+        ("2", 1, "email", "Where do we write to?", "most trusted"),
+    ) == [
+        {"participant_id": "1", "email": "most trusted"},
+        {"participant_id": "2", "email": "most trusted"},
+    ]
+
+
 def test_the_question_counts_before_its_id() -> None:
     assert columns(("1", 0, "email", "First name", "A")) == [
         {"participant_id": "1", "first_name": "A"}

@@ -31,6 +31,10 @@ def test_what_is_kept_whole_is_kept_byte_for_byte(text: str) -> None:
         (-1, -1),
         (2**63 - 1, 2**63 - 1),
         (2**63, None),
+        (str(2**63 - 1), 2**63 - 1),
+        (str(2**63), None),
+        (str(-(2**63)), -(2**63)),
+        ("9007199254740993.0", 2**53 + 1),
         (10**30, None),
         (7.5, None),
         ("7.5", None),
@@ -42,6 +46,12 @@ def test_what_is_kept_whole_is_kept_byte_for_byte(text: str) -> None:
 )
 def test_whole_numbers(given: Any, expected: int | None) -> None:
     assert of(competitorSize=given).get("competitor_size") == expected
+
+
+def test_a_whole_number_with_a_point_has_the_digits_that_were_written() -> None:
+    """No float between two that follow: by way of one, this would be a neighbour of it."""
+    row = only(tidy_participants(raw(b'{"id": 1, "competitorSize": 9007199254740993.0}')))
+    assert row["competitor_size"] == 2**53 + 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ldt_pipeline.raw import RawStore
 from ldt_pipeline.tables import TABLES, Layer
 from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse import checks as checking
-from ldt_pipeline.warehouse.books import compare, note_comparison
+from ldt_pipeline.warehouse.books import Comparison, compare, note_comparison
 from ldt_pipeline.warehouse.checks import Check, ChecksFailedError, checks, require_structure
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import BUILDERS, Sources, build_mart
@@ -73,9 +74,18 @@ ids = st.sets(st.sampled_from(["a", "b", "c", "aa"]))
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(live=ids, listed=ids, standing=st.lists(st.sampled_from(["a", "b", "c", "aa"]), max_size=5))
+@given(
+    live=ids,
+    listed=ids,
+    standing=st.lists(st.sampled_from(["a", "b", "c", "aa"]), max_size=5),
+    gone=ids,
+)
 def test_whoever_is_missing_or_too_many_is_counted(
-    tmp_path_factory: pytest.TempPathFactory, live: set[str], listed: set[str], standing: list[str]
+    tmp_path_factory: pytest.TempPathFactory,
+    live: set[str],
+    listed: set[str],
+    standing: list[str],
+    gone: set[str],
 ) -> None:
     rows = {
         "tidy.participants": live,
@@ -86,12 +96,44 @@ def test_whoever_is_missing_or_too_many_is_counted(
         for name, people in rows.items():
             for each in people:
                 connection.execute(f"INSERT INTO {name} (participant_id) VALUES (?)", [each])
+        for each in gone:
+            connection.execute(
+                "INSERT INTO marts.participant_versions (participant_id, valid_to) VALUES (?, ?)",
+                [each, now()],
+            )
         missing = checking.run_check(connection, check("start_list", "has_every_live_participant"))
         none = checking.run_check(connection, check("participant_versions", "has_the_start_list"))
     assert missing.offences == len(live ^ listed)
     assert none.offences == sum(
         standing.count(each) != (each in listed) for each in {*standing, *listed}
     )
+
+
+def test_a_list_that_is_short_or_long_is_not_complete(tmp_path: Path) -> None:
+    """One that was never asked is not either: nobody knows."""
+    complete = check(API_TOTALS, "participants_are_complete")
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        assert checking.run_check(connection, complete).offences == 1
+        for api_total, held, rejected, offences in [
+            (None, 5, 0, 0),
+            (5, 5, 0, 0),
+            (9, 5, 0, 4),
+            (3, 5, 0, 2),
+            (6, 5, 1, 0),
+            (7, 5, 1, 2),
+            (4, 5, 1, 1),
+        ]:
+            comparison = Comparison(
+                feed="participants",
+                api_total=api_total,
+                held=held,
+                rejected=rejected,
+                created_before=None,
+                compared_at=now(),
+            )
+            note_comparison(connection, comparison)
+            note_comparison(connection, replace(comparison, feed="partners", api_total=99))
+            assert checking.run_check(connection, complete).offences == offences
 
 
 def every_check() -> dict[tuple[str, str], int]:

@@ -20,6 +20,7 @@ from ldt_pipeline_tests.warehouse.histories import (
     START,
     Extract,
     history_marts,
+    load,
     warehouse,
     write,
 )
@@ -226,7 +227,83 @@ def test_a_silent_change_begins_when_it_is_first_seen(tmp_path: Path) -> None:
     ] == [("1", 0, 1), ("2", 1, None)]
 
 
-@pytest.mark.slow
+def test_who_had_no_name_and_who_had_one_version(tmp_path: Path) -> None:
+    found = load_all(
+        tmp_path,
+        [
+            Extract("participants", "2025-01", (entry("a"), entry("b"))),
+            Extract(
+                "participants", "2025-01", (entry("a", minute=1, answers={"First name": "Ann"}),)
+            ),
+            Extract(DELETIONS, "participants", ('{"id":"b"}',)),
+        ],
+    )
+    assert [
+        (row["participant_id"], row["change"], row["before"], row["after"])
+        for row in found["start_list_changes"]
+    ] == [
+        ("a", "added", None, "r1"),
+        ("a", "name", None, "Ann"),
+        ("b", "added", None, "r1"),
+        ("b", "withdrawn", "r1", None),
+    ]
+
+
+BY_PERSON: dict[str, list[tuple[str, float, float | None]]] = {
+    "changed": [("1", 0, 1), ("2", 1, None)],
+    "created before": [("1", -5, 1), ("2", 1, None)],
+    "seen again": [("1", 0, 1), ("2", 1, None)],
+    "older again": [("1", 0, 1), ("2", 1, None)],
+    "back": [("2", 0, 0), ("1", 0, None)],
+    "future": [("1", 0, 1), ("2", 1, None)],
+    "gone": [("1", 0, 3)],
+    "gone by a clock that is behind": [("1", 10, 10)],
+}
+"""Bib, and from which minute to which."""
+
+
+@pytest.mark.parametrize("order", [None, (3, 2, 1, 0), (1, 3, 0, 2)])
+def test_when_each_version_stood(order: tuple[int, ...] | None, tmp_path: Path) -> None:
+    """However extracts are loaded, all at once or one by one, and in whatever order."""
+    far = 60 * 24 * 400
+    lines = [
+        [
+            entry("changed", bibNumber="1"),
+            entry("created before", created=-5, bibNumber="1"),
+            *(entry(each, bibNumber="1") for each in ("seen again", "older again", "back")),
+            entry("future", minute=far, created=None, bibNumber="1"),
+            entry("gone", bibNumber="1"),
+            entry("gone by a clock that is behind", minute=10, created=10, bibNumber="1"),
+        ],
+        [
+            entry("changed", minute=1, bibNumber="2"),
+            entry("created before", minute=1, created=-5, bibNumber="2"),
+            *(entry(each, bibNumber="2") for each in ("seen again", "back")),
+            entry("older again", minute=1, bibNumber="2"),
+            entry("future", minute=1, created=None, bibNumber="2"),
+        ],
+        [
+            entry("seen again", bibNumber="2"),
+            *(entry(each, bibNumber="1") for each in ("older again", "back")),
+        ],
+    ]
+    history = [Extract("participants", "2025-01", tuple(each)) for each in lines]
+    gone = tuple(json.dumps({"id": each}) for each in BY_PERSON if each.startswith("gone"))
+    history.append(Extract(DELETIONS, "participants", gone))
+    ids = [each.extract_id for each in write(RawStore(str(tmp_path / "raw")), history)]
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        load(connection, tmp_path / "raw", [ids] if order is None else [[ids[n]] for n in order])
+        history_marts(connection)
+        rows = connection.execute(
+            "SELECT participant_id, bib_number, valid_from, valid_to "
+            "FROM marts.participant_versions ORDER BY participant_id, version"
+        ).fetchall()
+    found: dict[str, list[Any]] = {}
+    for person, bib, valid_from, valid_to in rows:
+        found.setdefault(person, []).append((bib, minutes(valid_from), minutes(valid_to)))
+    assert found == BY_PERSON
+
+
 def test_nothing_is_told_of_whoever_was_forgotten(tmp_path: Path) -> None:
     answers = {"First name": "Ann", "Emergency contact name": "Bo"}
     found = load_all(
