@@ -21,6 +21,7 @@ import threading
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 from alembic.runtime.migration import MigrationContext
@@ -226,6 +227,19 @@ class HomeEvents(SqliteEventLogStorage):
             )
         if done.rowcount != 1:
             super()._update_asset_check_evaluation(event, event_id)
+
+    def delete_events(self, run_id: str) -> None:
+        """Delete a run's events, with its file: Dagster would leave that there, as large as it was."""
+        with self.index_connection() as connection:
+            self.delete_events_for_run(connection, run_id)
+        self.free_concurrency_slots_for_run(run_id)
+        with self._db_lock:
+            engine = self._engines.pop(run_id, None)
+            if engine is not None:
+                engine.dispose()
+            self._initialized_dbs.discard(run_id)
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{self.path_for_shard(run_id)}{ending}").unlink(missing_ok=True)
 
     @contextmanager
     def _hold(self, shard: str) -> Generator[Connection]:

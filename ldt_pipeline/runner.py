@@ -42,6 +42,7 @@ from ldt_pipeline.defs.partitions import (
 from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.leftovers import clear_leftovers
+from ldt_pipeline.old_runs import forget_old_runs
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
@@ -252,9 +253,10 @@ def erase(
 
 
 def _clear_up(settings: Settings, instance: dg.DagsterInstance) -> None:
-    """Take away what commands left that were killed. The caller has the right to sync."""
+    """Take away what commands left that were killed, and old runs. The caller has the right to sync."""
     if release_dead_runs(instance, settings):
         clear_leftovers(settings)
+    forget_old_runs(instance, settings)
 
 
 def _erase_what_is_due(settings: Settings, runner: Runner, say: Say) -> State:

@@ -24,6 +24,9 @@ _DAYS_MOST = 100 * 366
 _MINUTES_MOST = _DAYS_MOST * 24 * 60
 """So long before now there is a date still."""
 
+_RUNS_KEPT_DAYS_LEAST = 4
+"""Whether a run that failed was made up for is looked up for three days (`defs/run_troubles.py`)."""
+
 _NOT_IN_AN_ADDRESS = re.compile(r"[?\\]|%[0-9A-Fa-f]{2}")
 """What would mean something else in the address by which Dagster opens its records."""
 
@@ -61,6 +64,7 @@ class Settings(BaseSettings):
     export_recipient: str | None = None
     allocations_file: Path | None = None
     alerts_file: Path | None = None
+    keep_runs_days: int = Field(default=7, ge=_RUNS_KEPT_DAYS_LEAST, le=_DAYS_MOST)
     publish_personal_data: bool = True
     retention_days: int | None = Field(default=None, ge=1, le=_DAYS_MOST)
     deleted_retention_days: int = Field(default=30, ge=0, le=_DAYS_MOST)

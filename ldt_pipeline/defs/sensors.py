@@ -40,6 +40,7 @@ from ldt_pipeline.defs.uneven import reconcile_requests
 from ldt_pipeline.defs.unfinished import ASSETS_BY_THEMSELVES, has_ended, is_running, rests
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS
 from ldt_pipeline.instants import now
+from ldt_pipeline.old_runs import forget_old_runs
 from ldt_pipeline.organiser import OtherOrganiserError
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.asking import ask
@@ -73,6 +74,7 @@ def poll_sensor(
     end_silent_runs(
         context.instance, storage.settings, location=origin.location_name if origin else ""
     )
+    forget_old_runs(context.instance, storage.settings)
     if storage.settings.api_key is None:
         return dg.SkipReason("LDT_API_KEY is not set.")
     if is_syncing(storage.settings):
