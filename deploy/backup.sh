@@ -8,7 +8,15 @@ umask 077
 folder=${1:?"say where to: deploy/backup.sh FOLDER [ENV_FILE]"}
 env_file=${2:-${LDT_ENV_FILE:-}}
 . "$(dirname "$0")/read_env.sh"
+data=$(cd "$LDT_DATA_DIR" && pwd -P)
 mkdir "$folder"
+case "$(cd "$folder" && pwd -P)/" in "$data"/*)
+    rmdir "$folder"
+    echo "A backup there would hold itself, and people whom an erasure doesn't find: choose a folder \
+outside of LDT_DATA_DIR." >&2
+    exit 1
+    ;;
+esac
 # In the environment, as arguments can be seen by everybody on the machine.
 PGPASSWORD=$LDT_POSTGRES_PASSWORD pg_dump --format=custom --no-owner --file="$folder/dagster.dump" \
     --host="$LDT_POSTGRES_HOST" --port="$LDT_POSTGRES_PORT" --username="$LDT_POSTGRES_USER" \

@@ -156,6 +156,17 @@ def test_a_backup_says_what_it_lacks(backup: Backup) -> None:
     assert not (backup.folder / "saved").exists()
 
 
+@pytest.mark.parametrize("folder", ["data/saved", "data/raw/../saved", "link/saved"])
+def test_a_backup_is_not_made_inside_the_data_folder(backup: Backup, folder: str) -> None:
+    """It would take itself in, grow with each, and keep people where an erasure doesn't look."""
+    (backup.folder / "link").symlink_to(backup.folder / "data")
+    done = backup.run("backup.sh", folder, "ldt.env")
+    assert done.returncode == 1
+    assert "choose a folder outside of LDT_DATA_DIR" in done.stderr
+    assert not (backup.folder / "data" / "saved").exists()
+    assert not (backup.folder / "given").exists()
+
+
 def test_a_restore_takes_the_newest_book_of_erasures_or_says_who_comes_back(backup: Backup) -> None:
     """Whoever was erased after the backup is in it."""
     saved, data = backup.folder / "saved", backup.folder / "data"
