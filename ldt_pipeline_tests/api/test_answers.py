@@ -53,9 +53,9 @@ def test_what_a_page_says(page: dict[str, Any], total: int | None, cursor: str |
 def test_a_list_that_should_be_whole(answer: dict[str, Any], records: int | None) -> None:
     if records is None:
         with pytest.raises(ResponseFormatError):
-            parse_list(body(answer), where="x", server_time=None)
+            parse_list(body(answer), where="x")
     else:
-        assert len(parse_list(body(answer), where="x", server_time=None)) == records
+        assert len(parse_list(body(answer), where="x")) == records
 
 
 def test_a_page_without_a_list_is_one_only_where_it_says_so() -> None:
@@ -68,7 +68,7 @@ def test_a_page_without_a_list_is_one_only_where_it_says_so() -> None:
 @pytest.mark.parametrize("answer", [b"null", b" {} ", b'{"data": null}', b'{"data":{}}'])
 def test_an_empty_answer_is_no_record(answer: bytes) -> None:
     with pytest.raises(NotFoundError):
-        parse_found(answer, where="x", server_time=None)
+        parse_found(answer, where="x")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_an_empty_answer_is_no_record(answer: bytes) -> None:
     [(ONE, ONE), ({"data": ONE}, ONE), ({"id": 2, "data": ONE}, {"id": 2, "data": ONE})],
 )
 def test_a_record_is_wrapped_or_not(answer: dict[str, Any], record: dict[str, Any]) -> None:
-    assert json.loads(parse_found(body(answer), where="x", server_time=None)) == record
+    assert json.loads(parse_found(body(answer), where="x")) == record
 
 
 @pytest.mark.parametrize(
