@@ -10,7 +10,7 @@ taken the message. So whatever is killed or down, what is owed stays owed.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,7 @@ WAIT_MOST = dt.timedelta(hours=1)
 """The longest that a channel is left alone, whatever it asks for."""
 
 _LOCK_SECONDS = 30.0
+_AN_INSTANT = dt.timedelta(microseconds=1)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,17 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     step: int
     is_over: bool
+
+
+def told_before(told: Mapping[str, Told], opened_at: dt.datetime) -> dict[str, Told]:
+    """Give what channels were told of an earlier time of a trouble: before this one began, however little.
+
+    By that it is known to be of another time, and a clock may stand still, or be set back.
+    """
+    return {
+        name: msgspec.structs.replace(each, at=min(each.at, opened_at - _AN_INSTANT))
+        for name, each in told.items()
+    }
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -118,7 +130,7 @@ class Book(msgspec.Struct, kw_only=True):
                 seen_at=moment,
                 grown_at=moment,
                 quiet_until=quiet_until,
-                told=record.told if record else {},
+                told=told_before(record.told, moment) if record else {},
             )
             return
         before = record.trouble
@@ -147,7 +159,7 @@ class Book(msgspec.Struct, kw_only=True):
 
     def set_back(self, moment: dt.datetime) -> None:
         """Bring instants after the present to it: the clock was ahead, and all would wait for them."""
-        just_now = moment - dt.timedelta(microseconds=1)
+        just_now = moment - _AN_INSTANT
 
         def no_later(instant: dt.datetime) -> dt.datetime:
             return instant if instant <= moment else just_now
@@ -155,6 +167,7 @@ class Book(msgspec.Struct, kw_only=True):
         for record in self.records.values():
             if record.quiet_until is not None and record.opened_at > moment:
                 record.quiet_until -= record.opened_at - just_now
+            of_earlier = [name for name, each in record.told.items() if each.at < record.opened_at]
             record.opened_at = no_later(record.opened_at)
             record.seen_at = no_later(record.seen_at)
             record.grown_at = no_later(record.grown_at)
@@ -163,6 +176,9 @@ class Book(msgspec.Struct, kw_only=True):
                 name: msgspec.structs.replace(each, at=no_later(each.at))
                 for name, each in record.told.items()
             }
+            record.told |= told_before(
+                {name: record.told[name] for name in of_earlier}, record.opened_at
+            )
         for line in self.lines.values():
             line.sent_at = [each for each in line.sent_at if each <= moment]
             line.held_since = line.held_since and no_later(line.held_since)

@@ -18,7 +18,7 @@ import msgspec
 from filelock import Timeout
 
 from ldt_pipeline.alerting import channels
-from ldt_pipeline.alerting.book import Book, BookFile, Line
+from ldt_pipeline.alerting.book import Book, BookFile, Line, told_before
 from ldt_pipeline.alerting.channels import DeliveryError
 from ldt_pipeline.alerting.config import AlertsFile, Channel
 from ldt_pipeline.alerting.message import Message, compose
@@ -125,8 +125,10 @@ def _enter(book: Book, name: str, parcel: _Parcel, moment: dt.datetime, note: st
         record = book.records.get(item.record.trouble.key)
         if record is not None:
             # What returned while this was on its way is younger than what the channel was told of.
-            told = msgspec.structs.replace(item.told, at=parcel.packed_at)
-            record.told = {**record.told, name: told}
+            told = {name: msgspec.structs.replace(item.told, at=parcel.packed_at)}
+            if record.opened_at != item.record.opened_at:
+                told = told_before(told, record.opened_at)
+            record.told = {**record.told, **told}
     line = book.lines.setdefault(name, Line())
     line.sent_at.append(moment)
     line.failures, line.not_before, line.held_since, line.error = 0, None, None, note

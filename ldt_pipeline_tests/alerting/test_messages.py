@@ -130,6 +130,38 @@ def test_what_returns_while_its_end_is_on_its_way_is_told(tmp_path) -> None:
         assert "Over:" not in clock.got[channel][-1].text
 
 
+def test_what_returns_in_the_instant_in_which_its_end_was_told(tmp_path) -> None:
+    """Clocks of machines stand still for a while: it was taken for what had ended, and never told."""
+    clock = Clock(tmp_path)
+    clock.after(1, failed("a"))
+    with clock.file.changed() as book:
+        book.close("run/a/", clock.moment)
+    clock.after(1)
+    with clock.file.changed() as book:
+        book.note(failed("a"), clock.moment)
+    clock.after(70)
+    for channel in ("one", "two"):
+        assert "error: Job a failed" in clock.got[channel][-1].text
+        assert "Over:" not in clock.got[channel][-1].text
+
+
+def test_what_returned_before_a_clock_was_set_back_is_told(tmp_path) -> None:
+    """All that lay ahead is of one instant then, its end and its return alike."""
+    clock = Clock(tmp_path)
+    clock.moment += dt.timedelta(days=400)
+    clock.after(1, failed("a"))
+    with clock.file.changed() as book:
+        book.close("run/a/", clock.moment)
+    clock.after(1)
+    with clock.file.changed() as book:
+        book.note(failed("a"), clock.moment + dt.timedelta(seconds=5))
+    told = len(clock.got["one"])
+    clock.moment = START
+    clock.after(1)
+    clock.after(70)
+    assert "error: Job a failed" in "".join(each.text for each in clock.got["one"][told:])
+
+
 def test_what_is_over_and_told_is_forgotten(tmp_path) -> None:
     clock = Clock(tmp_path)
     clock.after(1, failed("a"))
