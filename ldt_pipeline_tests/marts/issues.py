@@ -1,0 +1,49 @@
+"""Starters, and what is found wrong with them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from ldt_pipeline.marts import data_issues
+from ldt_pipeline_tests.marts.frames import NOW, claimed, questions, rows
+
+NO_QUESTIONS = questions()
+
+
+def starter(participant_id: str, **columns: Any) -> dict[str, Any]:
+    return {
+        "participant_id": participant_id,
+        "event_id": "e1",
+        "race_id": "r1",
+        "race_start_at": NOW + timedelta(days=7),
+        "first_name": "Secretive",
+        "last_name": "Secretson",
+        "is_redacted": False,
+    } | columns
+
+
+def found(
+    *starters: dict[str, Any],
+    allocations: list[dict[str, Any]] | None = None,
+    participants: list[dict[str, Any]] | None = None,
+    groups: list[dict[str, Any]] | None = None,
+    unmapped: pl.DataFrame = NO_QUESTIONS,
+    now: datetime = NOW,
+    minimum_ages: dict[str, int] | None = None,
+) -> list[dict[str, Any]]:
+    return data_issues(
+        start_list=rows("start_list", *starters),
+        partner_allocations=rows("partner_allocations", *(allocations or [])),
+        claimed=claimed(rows("participants", *(participants or []))),
+        reserved_entry_groups=rows("reserved_entry_groups", *(groups or [])),
+        unmapped_questions=unmapped,
+        now=now,
+        minimum_ages=minimum_ages,
+    ).to_dicts()
+
+
+def subjects(issues: list[dict[str, Any]], kind: str) -> list[str]:
+    return [issue["subject_id"] for issue in issues if issue["kind"] == kind]
