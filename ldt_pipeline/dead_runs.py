@@ -83,15 +83,25 @@ def end_silent_runs(instance: dg.DagsterInstance, settings: Settings, *, locatio
     """
     count = 0
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        origin = run.remote_job_origin
-        if origin is None:
-            is_ours = our_tags(settings).items() <= run.tags.items()
-        else:
-            is_ours = origin.location_name == location
-        if is_ours and not (settings.alive_dir / run.run_id).exists() and _is_silent(instance, run):
+        if (
+            is_ours(run, settings, location=location)
+            and not (settings.alive_dir / run.run_id).exists()
+            and _is_silent(instance, run)
+        ):
             _end(instance, run)
             count += 1
     return count
+
+
+def is_ours(run: dg.DagsterRun, settings: Settings, *, location: str) -> bool:
+    """Whether a run is of a code location, or of a command on this data folder.
+
+    Other projects may have their runs in the same instance.
+    """
+    origin = run.remote_job_origin
+    if origin is None:
+        return our_tags(settings).items() <= run.tags.items()
+    return origin.location_name == location
 
 
 def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

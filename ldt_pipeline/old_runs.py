@@ -23,6 +23,7 @@ from dagster._core.storage.event_log.schema import (
 )
 from sqlalchemy import func, select
 
+from ldt_pipeline.dead_runs import is_ours
 from ldt_pipeline.home import HomeLogs, home_folder
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import make_folder
@@ -33,21 +34,24 @@ _AT_ONCE = 200
 """So many go at a time, in some seconds: a sensor's tick may take a minute."""
 
 _NOTE = "looked_at_old_runs"
+_NOTE_OF_COMMANDS = f"{_NOTE}_of_commands"
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def forget_old_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
+def forget_old_runs(instance: dg.DagsterInstance, settings: Settings, *, location: str = "") -> int:
     """Delete runs that ended longer than `keep_runs_days` ago, once a day; gives how many went.
 
-    Where there are many, the next call goes on.
+    Those of commands on this data folder, and of a code location where one is named; never another
+    project's in the same instance. Where there are many, the next call goes on.
     """
-    note, moment = home_folder() / _NOTE, now().timestamp()
+    note, moment = home_folder() / (_NOTE if location else _NOTE_OF_COMMANDS), now().timestamp()
     with suppress(FileNotFoundError):
         # A clock that was ahead may have dated it: then it counts for nothing.
         if 0 <= moment - note.stat().st_mtime < _EVERY_SECONDS:
             return 0
     before = now() - dt.timedelta(days=settings.keep_runs_days)
-    old = instance.get_run_ids(dg.RunsFilter(statuses=_ENDED, updated_before=before))
+    ended = instance.get_runs(dg.RunsFilter(statuses=_ENDED, updated_before=before))
+    old = [run.run_id for run in ended if is_ours(run, settings, location=location)]
     kept = _last_makers(instance) if old else set[str]()
     going = [run_id for run_id in old if run_id not in kept]
     for run_id in going[:_AT_ONCE]:
@@ -90,7 +94,7 @@ def _forget(instance: dg.DagsterInstance, run_id: str) -> None:
         )
     HomeLogs.from_config_value(None, {}).delete_logs(prefix=[run_id])
     instance.event_log_storage.delete_events(run_id)
-    instance.delete_run(run_id)
+    instance.run_storage.delete_run(run_id)
 
 
 def _events(instance: dg.DagsterInstance) -> SqlEventLogStorage:

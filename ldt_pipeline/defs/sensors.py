@@ -71,10 +71,9 @@ def poll_sensor(
     # First of all: what waits for a run that is dead would wait for ever.
     end_dead_runs(context.instance, storage.settings)
     origin = context.code_location_origin
-    end_silent_runs(
-        context.instance, storage.settings, location=origin.location_name if origin else ""
-    )
-    forget_old_runs(context.instance, storage.settings)
+    location = origin.location_name if origin else ""
+    end_silent_runs(context.instance, storage.settings, location=location)
+    forget_old_runs(context.instance, storage.settings, location=location)
     if storage.settings.api_key is None:
         return dg.SkipReason("LDT_API_KEY is not set.")
     if is_syncing(storage.settings):

@@ -11,15 +11,23 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     SqlEventLogStorageTable,
 )
+from dagster._core.utils import make_new_run_id
 from sqlalchemy import select
 
 from ldt_pipeline import old_runs
+from ldt_pipeline.dead_runs import our_tags
 from ldt_pipeline.defs.sensors import poll_sensor
 from ldt_pipeline.home import home_folder, open_instance
+from ldt_pipeline.home_storage import HomeRuns
 from ldt_pipeline.instants import now
 from ldt_pipeline.old_runs import forget_old_runs
 from ldt_pipeline.sandbox import SandboxAccount
@@ -69,9 +77,15 @@ def instance(
         yield running.enter_context(open_instance())
 
 
-def made(instance: dg.DagsterInstance, asset: Any, part: str | None = None) -> str:
+def made(
+    instance: dg.DagsterInstance, asset: Any, part: str | None = None, *, is_ours: bool = True
+) -> str:
     return dg.materialize(
-        [asset], instance=instance, partition_key=part, raise_on_error=False
+        [asset],
+        instance=instance,
+        partition_key=part,
+        raise_on_error=False,
+        tags=our_tags(load_settings()) if is_ours else {},
     ).run_id
 
 
@@ -79,7 +93,8 @@ def pass_days(days: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at the records as if so many days had passed."""
     later = now() + dt.timedelta(days=days)
     monkeypatch.setattr(old_runs, "now", lambda: later)
-    (home_folder() / old_runs._NOTE).unlink(missing_ok=True)
+    for note in (old_runs._NOTE, old_runs._NOTE_OF_COMMANDS):
+        (home_folder() / note).unlink(missing_ok=True)
 
 
 def known(instance: dg.DagsterInstance) -> set[str]:
@@ -134,11 +149,53 @@ def test_the_last_run_of_each_asset_partition_and_check_stays(
     assert check.run_id in last
 
 
+def test_runs_of_other_projects_in_the_same_instance_stay(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DAGSTER_HOME may be everybody's: what is ours says so, as a command's run or a location's."""
+    theirs = {made(instance, whole, is_ours=False), made(instance, broken, is_ours=False)}
+    last = made(instance, whole)
+    pass_days(99, monkeypatch)
+    for location in ("", "ldt_pipeline"):
+        assert forget_old_runs(instance, load_settings(), location=location) == 0
+    assert known(instance) == {*theirs, last}
+
+
+def test_the_daemons_runs_go_where_their_code_location_is_named(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command looks after commands' runs alone, and doesn't keep the daemon from looking."""
+    ours, theirs = (
+        instance.add_run(
+            dg.DagsterRun(
+                job_name="load",
+                run_id=make_new_run_id(),
+                status=dg.DagsterRunStatus.SUCCESS,
+                remote_job_origin=RemoteJobOrigin(
+                    RemoteRepositoryOrigin(
+                        GrpcServerCodeLocationOrigin(
+                            host="localhost", port=1, location_name=location
+                        ),
+                        "__repository__",
+                    ),
+                    "load",
+                ),
+            )
+        )
+        for location in ("ours", "others")
+    )
+    pass_days(99, monkeypatch)
+    assert forget_old_runs(instance, load_settings()) == 0
+    assert forget_old_runs(instance, load_settings(), location="ours") == 1
+    assert known(instance) == {theirs.run_id}, ours.run_id
+
+
 def test_a_run_that_is_under_way_is_not_old(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = instance.create_run_for_job(
-        dg.Definitions([broken]).resolve_implicit_global_asset_job_def()
+        dg.Definitions([broken]).resolve_implicit_global_asset_job_def(),
+        tags=our_tags(load_settings()),
     )
     instance.report_run_canceling(run)
     pass_days(99, monkeypatch)
@@ -164,7 +221,7 @@ def test_killed_in_between_it_is_found_again(
     old, last = made(instance, whole), made(instance, whole)
     pass_days(8, monkeypatch)
     with monkeypatch.context() as killed:
-        killed.setattr(dg.DagsterInstance, "delete_run", lambda *_: 1 / 0)
+        killed.setattr(HomeRuns, "delete_run", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             forget_old_runs(instance, load_settings())
     assert forget_old_runs(instance, load_settings()) == 1
