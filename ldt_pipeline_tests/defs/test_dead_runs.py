@@ -9,11 +9,6 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import (
-    GrpcServerCodeLocationOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-)
 
 from ldt_pipeline.dagster_runs import Runner
 from ldt_pipeline.dead_runs import alive, end_silent_runs, our_tags
@@ -27,6 +22,7 @@ from ldt_pipeline.instants import now
 from ldt_pipeline.sandbox import Faults
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline_tests.defs.conftest import STARTED_AT, run_sync
+from ldt_pipeline_tests.defs.remote_runs import run_of
 from ldt_pipeline_tests.defs.ticking import tick
 from ldt_pipeline_tests.forked import processes
 
@@ -106,15 +102,3 @@ def test_a_poll_does_not_wait_for_ever_for_a_run_that_never_came_to_its_file(syn
     )
     synced.add_run(command)
     assert tick(poll_sensor, synced).skip_message == "Nothing changed."
-
-
-def run_of(location: str, instance: dg.DagsterInstance) -> dg.DagsterRun:
-    """Give a run that the daemon has started of a code location, and that has said nothing yet."""
-    server = GrpcServerCodeLocationOrigin(host="localhost", port=1, location_name=location)
-    origin = RemoteJobOrigin(RemoteRepositoryOrigin(server, "__repository__"), "fetch_partners")
-    run = dg.DagsterRun(
-        job_name="fetch_partners",
-        status=dg.DagsterRunStatus.STARTED,
-        remote_job_origin=origin,
-    )
-    return instance.add_run(run)

@@ -11,16 +11,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import (
-    GrpcServerCodeLocationOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-)
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     SqlEventLogStorageTable,
 )
-from dagster._core.utils import make_new_run_id
 from sqlalchemy import select
 
 from ldt_pipeline import old_runs
@@ -33,6 +27,7 @@ from ldt_pipeline.old_runs import forget_old_runs
 from ldt_pipeline.sandbox import SandboxAccount
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline_tests.defs.conftest import run_sync
+from ldt_pipeline_tests.defs.remote_runs import run_of
 from ldt_pipeline_tests.defs.ticking import tick
 from ldt_pipeline_tests.deploy.postgres import postgres_server
 
@@ -165,29 +160,12 @@ def test_the_daemons_runs_go_where_their_code_location_is_named(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command looks after commands' runs alone, and doesn't keep the daemon from looking."""
-    ours, theirs = (
-        instance.add_run(
-            dg.DagsterRun(
-                job_name="load",
-                run_id=make_new_run_id(),
-                status=dg.DagsterRunStatus.SUCCESS,
-                remote_job_origin=RemoteJobOrigin(
-                    RemoteRepositoryOrigin(
-                        GrpcServerCodeLocationOrigin(
-                            host="localhost", port=1, location_name=location
-                        ),
-                        "__repository__",
-                    ),
-                    "load",
-                ),
-            )
-        )
-        for location in ("ours", "others")
-    )
+    ended = dg.DagsterRunStatus.SUCCESS
+    _, theirs = (run_of(location, instance, ended) for location in ("ours", "others"))
     pass_days(99, monkeypatch)
     assert forget_old_runs(instance, load_settings()) == 0
     assert forget_old_runs(instance, load_settings(), location="ours") == 1
-    assert known(instance) == {theirs.run_id}, ours.run_id
+    assert known(instance) == {theirs.run_id}
 
 
 def test_a_run_that_is_under_way_is_not_old(
