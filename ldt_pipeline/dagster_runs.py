@@ -15,7 +15,7 @@ import dagster as dg
 
 from ldt_pipeline.dead_runs import our_tags
 from ldt_pipeline.settings import load_settings
-from ldt_pipeline.warehouse.checks import NOTHING_PUBLISHED
+from ldt_pipeline.warehouse.checking import NOTHING_PUBLISHED
 
 _DAGSTERS_OWN = (
     "Exception while writing logger call to event log",

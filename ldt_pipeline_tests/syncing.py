@@ -31,7 +31,7 @@ from ldt_pipeline.sync.state import read_state
 from ldt_pipeline.tables import TABLES, Layer
 from ldt_pipeline.tidy import Questions, load_questions
 from ldt_pipeline.warehouse.books import note_comparison
-from ldt_pipeline.warehouse.checks import require_structure
+from ldt_pipeline.warehouse.checking import require_structure
 from ldt_pipeline.warehouse.connection import connect, open_warehouse
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import BUILDERS, Sources, build_mart

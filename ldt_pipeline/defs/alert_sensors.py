@@ -98,9 +98,14 @@ def _require_assets(watch: Watch, assets: Collection[dg.AssetKey]) -> None:
 
 
 def _note_checks(book: Book, instance: dg.DagsterInstance, moment: dt.datetime) -> None:
-    """Write down how each blocking check went last; one that is being evaluated stays as it was."""
+    """Write down how each structural check went last; one that is being evaluated stays as it was.
+
+    So does one that failed as a warning: what is missing is on its way.
+    """
     keys = [
-        dg.AssetCheckKey(dg.AssetKey(each.table), each.name) for each in checks() if each.blocks
+        dg.AssetCheckKey(dg.AssetKey(each.table), each.name)
+        for each in checks()
+        if each.is_structural
     ]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     for key, record in latest.items():
@@ -119,7 +124,7 @@ def _note_checks(book: Book, instance: dg.DagsterInstance, moment: dt.datetime) 
         )
         if evaluation.passed:
             book.close(trouble.key, moment)
-        else:
+        elif evaluation.severity is dg.AssetCheckSeverity.ERROR:
             book.note(trouble, moment, is_occurrence=False)
 
 

@@ -8,7 +8,8 @@ from ldt_pipeline.defs.metadata import check_result, check_spec
 from ldt_pipeline.defs.resources import Storage
 from ldt_pipeline.defs.warehouse_assets import PEOPLES_MARTS, QUALITY_MARTS, WAREHOUSE_POOL
 from ldt_pipeline.tables import TABLES, Layer
-from ldt_pipeline.warehouse.checks import Check, checks, run_check
+from ldt_pipeline.warehouse.checking import run_check
+from ldt_pipeline.warehouse.checks import Check, checks
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.outcomes import API_TOTALS, note_outcomes
 

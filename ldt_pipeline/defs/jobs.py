@@ -47,8 +47,8 @@ def remake_config() -> dg.RunConfig:
 
 
 def publish_config() -> dg.RunConfig:
-    """Give the configuration with which publishing fails where there is anything still to read."""
-    return dg.RunConfig(ops={PUBLISHED: PublishConfig(wait_for_new_events=False)})
+    """Give the configuration with which publishing fails where anything is still on its way."""
+    return dg.RunConfig(ops={PUBLISHED: PublishConfig(wait=False)})
 
 
 def erase_config(

@@ -10,7 +10,8 @@ import duckdb
 
 from ldt_pipeline.defs.lineage import column_lineage, origin
 from ldt_pipeline.tables import Table, duckdb_type
-from ldt_pipeline.warehouse.checks import Check, Outcome
+from ldt_pipeline.warehouse.checking import Outcome
+from ldt_pipeline.warehouse.checks import Check
 from ldt_pipeline.warehouse.read import relation
 
 OWNERS = ("team:race-data",)
@@ -80,9 +81,7 @@ def check_result(outcome: Outcome) -> dg.AssetCheckResult:
         asset_key=outcome.check.table,
         check_name=outcome.check.name,
         passed=outcome.passed,
-        severity=dg.AssetCheckSeverity.ERROR
-        if outcome.check.blocks
-        else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if outcome.is_error else dg.AssetCheckSeverity.WARN,
         description=outcome.sentence,
         metadata={"offences": outcome.offences},
     )

@@ -188,13 +188,18 @@ def _requests(
                 run_config=changes_config(plan.feed.name),
                 tags=range_tags(first, last),
             )
-    yield from reconcile_requests(instance, plans, state)
-    # What a killed run left: extracts that no automation will hear of again.
-    is_left = state.pending_extracts or (
-        not state.is_published and not any(plan.is_short_or_long for plan in plans)
+    reconciles = list(reconcile_requests(instance, plans, state))
+    yield from reconciles
+    # What a killed run left: extracts that no automation will hear of again. And what nothing explained
+    # while it was waited for: nobody would be told before the list is looked at again.
+    is_left = (
+        state.pending_extracts
+        or state.wait_is_over
+        or (not state.is_published and not any(plan.is_short_or_long for plan in plans))
     )
     if (
         is_left
+        and not reconciles
         and all(plan.months is None for plan in plans)
         and not is_running(instance, ASSETS_BY_THEMSELVES)
         and not has_ended(instance, PUBLISH, since=now() - _AGAIN_AFTER)

@@ -25,13 +25,13 @@ from ldt_pipeline.sync.compare import compare_with_api, keep_total
 from ldt_pipeline.tables import TABLES, Layer, Table
 from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse.books import note_comparison
-from ldt_pipeline.warehouse.checks import (
-    NewEventsError,
-    checks,
+from ldt_pipeline.warehouse.checking import (
+    NotYetError,
     require_nothing_to_read_again,
     require_structure,
     run_check,
 )
+from ldt_pipeline.warehouse.checks import checks
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import Sources, build_mart
@@ -223,10 +223,14 @@ quality = mart_assets("build_quality", "quality", QUALITY_MARTS)
 
 
 class PublishConfig(dg.Config):
-    """What to do where a new event has appeared, whose groups and tickets are read in a minute."""
+    """What to do where what is missing is on its way.
 
-    wait_for_new_events: bool = True
-    """Leave the published file as it is, without a failure: reading those lists starts the next run."""
+    The groups and tickets of an event that has just appeared are read in a minute; what was deleted
+    is found out about as soon.
+    """
+
+    wait: bool = True
+    """Leave the published file as it is, without a failure: whatever brings it starts the next run."""
 
 
 @dg.asset(
@@ -262,10 +266,10 @@ def published(
         require_nothing_to_read_again(storage.raw())
         try:
             require_structure(connection)
-        except NewEventsError as error:
-            if not config.wait_for_new_events:
+        except NotYetError as error:
+            if not config.wait:
                 raise
-            context.log.info(f"{error} The next run will publish, once these are read.")
+            context.log.info(f"{error} The next run will publish, once that is read.")
             is_new = None
         else:
             is_new = publish(

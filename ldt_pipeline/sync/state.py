@@ -18,6 +18,7 @@ from ldt_pipeline.raw.extract_files import partition_folder
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
 from ldt_pipeline.warehouse import books
+from ldt_pipeline.warehouse.checking import wait_is_over
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.load import pending
 from ldt_pipeline.warehouse.publish import is_published
@@ -46,13 +47,15 @@ class State:
     """What we hold. `held` and `rejected` count records by feed.
 
     `uneven` are the feeds that didn't agree with the API when they were last compared, with when
-    they last did; not those that were never read to their end.
+    they last did; not those that were never read to their end. `wait_is_over` where one of them was
+    waited for then, and no longer is.
     """
 
     held: dict[str, int] = field(default_factory=dict[str, int])
     rejected: dict[str, int] = field(default_factory=dict[str, int])
     uneven: dict[str, dt.datetime | None] = field(default_factory=dict[str, dt.datetime | None])
     events: list[EventState] = field(default_factory=list[EventState])
+    wait_is_over: bool = False
     races: list[str] = field(default_factory=list[str])
     pending_extracts: int = 0
     is_published: bool = False
@@ -89,6 +92,7 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
                 # An answer that waits to be loaded is one: nobody has to be asked again meanwhile.
                 answered=[*not_found(store), *_read_since(not_loaded)],
             ),
+            wait_is_over=wait_is_over(connection),
             races=_races(connection),
             pending_extracts=len(not_loaded),
             erasures=what_is_due(connection, store, settings),

@@ -10,6 +10,6 @@ From the inside out:
   matched and counted, `starts.py` is for readers of the published file;
 - marts: `marts.py` keeps all of them, `entries.py` and `versions.py` those with a row for each entry,
   `changed.py` tells whose rows those are, and `books.py` makes our own books into tables;
-- publishing: `checks.py` says whether it may be, with what `outcomes.py` remembers; `publish.py` makes the
-  file for people in `building.py`'s layout, `republish.py` out of the last one.
+- publishing: `checking.py` says whether it may be, by `checks.py` and what `outcomes.py` remembers;
+  `publish.py` makes the file for people in `building.py`'s layout, `republish.py` out of the last one.
 """

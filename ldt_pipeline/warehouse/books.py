@@ -73,11 +73,15 @@ def compare(
 
 
 def note_comparison(connection: duckdb.DuckDBPyConnection, comparison: Comparison) -> None:
-    """Keep a comparison, for `sync_status` and the completeness check."""
+    """Keep a comparison, for `sync_status` and the completeness check; and since when it doesn't agree."""
     forget_outcomes(connection, API_TOTALS)
-    connection.execute("DELETE FROM ops.comparisons WHERE feed = ?", [comparison.feed])
+    known = connection.execute(
+        "DELETE FROM ops.comparisons WHERE feed = ? RETURNING uneven_since", [comparison.feed]
+    ).fetchall()
+    # The earlier one: a clock that was ahead is set right.
+    since = min(filter(None, [comparison.compared_at, *(row[0] for row in known)]))
     connection.execute(
-        "INSERT INTO ops.comparisons SELECT ?, ?, ?, ?, ?, ?, ?",
+        "INSERT INTO ops.comparisons SELECT ?, ?, ?, ?, ?, ?, ?, ?",
         [
             comparison.feed,
             comparison.api_total,
@@ -86,6 +90,7 @@ def note_comparison(connection: duckdb.DuckDBPyConnection, comparison: Compariso
             comparison.created_before,
             comparison.compared_at,
             comparison.agrees,
+            None if comparison.agrees else since,
         ],
     )
 

@@ -1,7 +1,7 @@
 """Checks of the warehouse: what must hold before it is published, and what people should know.
 
-What belongs here: each check as one query with a sentence. What doesn't: showing them
-(`defs/checks.py`).
+What belongs here: each check as one query with a sentence. What doesn't: running them, and what
+follows (`checking.py`), and showing them (`defs/checks.py`).
 
 A structural check that fails means that rows are missing, double or torn: nothing is published
 then. The others tell of things in the account that a person can mend.
@@ -13,20 +13,15 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import duckdb
-
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
-from ldt_pipeline.raw import RawStore
-from ldt_pipeline.raw.quarantine import waiting
-from ldt_pipeline.tables import TABLES, Layer, Table
-from ldt_pipeline.warehouse.outcomes import API_TOTALS, noted_outcomes, outdated_marts
+from ldt_pipeline.tables import TABLES, Table
+from ldt_pipeline.warehouse.outcomes import API_TOTALS
 from ldt_pipeline.warehouse.read import relation
 from ldt_pipeline.warehouse.schema import listed
 
-_LISTS_READ_WITHIN = dt.timedelta(minutes=10)
-"""So long may reading the lists of a new event take before that is trouble."""
-
-_MARTS = [each.name for each in TABLES.values() if each.layer is Layer.MART]
+ON_ITS_WAY = dt.timedelta(minutes=10)
+"""So long may what is missing be on its way before that is trouble: the lists of an event that has just
+appeared, and the reconcile that finds out what was deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,45 +36,13 @@ class Check:
     offences: str
     shortcut: str | None = None
     """A query that is true only where nothing is to be found, and takes a fraction of the time."""
-    is_waited_for: bool = False
-    """Whether it fails for a while in the normal course of things: `require_structure` sees to it."""
+    waited_for: str | None = None
+    """Of one that fails for a while in the normal course of things, a query that is true meanwhile."""
 
     @property
     def blocks(self) -> bool:
-        """Whether the run ends where it fails."""
-        return self.is_structural and not self.is_waited_for
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a check found."""
-
-    check: Check
-    offences: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether there was nothing to find."""
-        return self.offences == 0
-
-    @property
-    def sentence(self) -> str:
-        """Say it to whoever can act on it."""
-        if self.passed:
-            return self.check.description
-        return f"{self.check.offences}: {self.offences}"
-
-
-NOTHING_PUBLISHED = "Nothing was published, the last published file stays."
-"""How every sentence begins that says why."""
-
-
-class ChecksFailedError(Exception):
-    """The warehouse may not be published."""
-
-
-class NewEventsError(ChecksFailedError):
-    """The warehouse may not be published yet: events have just appeared, whose lists are to be read."""
+        """Whether the run ends where it fails; one that is waited for is left to `checking.require_structure`."""
+        return self.is_structural and self.waited_for is None
 
 
 def checks() -> list[Check]:
@@ -93,80 +56,9 @@ def checks() -> list[Check]:
     return found
 
 
-def run_check(connection: duckdb.DuckDBPyConnection, check: Check) -> Outcome:
-    """Run one check."""
-    if check.shortcut and connection.execute(check.shortcut).fetchall() == [(True,)]:
-        return Outcome(check=check, offences=0)
-    return Outcome(check=check, offences=connection.execute(check.query).fetchall()[0][0])
-
-
-def _found(connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
-    """Give the outcomes of the structural checks, as noted or found now."""
-    noted = noted_outcomes(connection)
-    return [
-        Outcome(check=each, offences=noted[each.table, each.name])
-        if (each.table, each.name) in noted
-        else run_check(connection, each)
-        for each in checks()
-        if each.is_structural
-    ]
-
-
-def require_structure(connection: duckdb.DuckDBPyConnection) -> None:
-    """See that the warehouse may be published.
-
-    Raises:
-        NewEventsError: It may as soon as lists of events are read which appeared a few minutes ago.
-        ChecksFailedError: It may not; the text names each structural check that failed, or the
-            tables that are older than what is loaded. Their ids may agree with it all the same.
-    """
-    outdated = outdated_marts(connection, _MARTS)
-    failed = [outcome for outcome in _found(connection) if not outcome.passed]
-    reasons = [f"{each.check.table}: {each.sentence}" for each in failed]
-    if outdated:
-        reasons.append(
-            f"Older than what is loaded: {', '.join(outdated)}; the job load_and_publish makes them "
-            "first, as `ldt sync` does"
-        )
-    if reasons:
-        text = f"{NOTHING_PUBLISHED} {'; '.join(reasons)}."
-        is_waited_for = not outdated and all(each.check.is_waited_for for each in failed)
-        is_early = is_waited_for and _are_new(connection)
-        raise NewEventsError(text) if is_early else ChecksFailedError(text)
-
-
-def _are_new(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether each event with lists that were never read was read of for the first time just now."""
-    feeds = [feed.name for feed in SNAPSHOT_FEEDS]
-    (row,) = connection.execute(
-        """
-        SELECT coalesce(bool_and(first_seen_at > now() - to_seconds(?)), TRUE) FROM (
-            SELECT event_id, min(_extracted_at) AS first_seen_at FROM (
-                SELECT event_id, _extracted_at FROM tidy.participants
-                UNION ALL SELECT event_id, _extracted_at FROM tidy.applications
-            ) WHERE event_id <> '' GROUP BY event_id
-        ) WHERE event_id NOT IN (
-            SELECT partition FROM ops.load_log WHERE list_contains(?::VARCHAR[], feed)
-            GROUP BY partition HAVING count(DISTINCT feed) = len(?::VARCHAR[])
-        )""",
-        [_LISTS_READ_WITHIN.total_seconds(), feeds, feeds],
-    ).fetchall()
-    return row[0]
-
-
-def require_nothing_to_read_again(store: RawStore) -> None:
-    """See that no damaged extract waits to be read again: totals don't tell of an edit that it held.
-
-    Raises:
-        ChecksFailedError: One does; the text says how many, and of what.
-    """
-    damaged = waiting(store)
-    if damaged:
-        of = ", ".join(sorted({f"{each.feed} ({each.folder})" for each in damaged}))
-        raise ChecksFailedError(
-            f"{NOTHING_PUBLISHED} {len(damaged)} extracts were "
-            f"damaged and have to be read again: {of}. `ldt sync` does that."
-        )
+def is_recent(instant: str) -> str:
+    """Write whether an instant is less than `ON_ITS_WAY` ago; one that is ahead was a wrong clock's."""
+    return f"(abs(epoch(now()) - epoch({instant})) < {ON_ITS_WAY.total_seconds()})"
 
 
 def _unique_key(table: Table) -> Check:
@@ -212,6 +104,9 @@ def _completeness() -> list[Check]:
             query=f"""
                 SELECT coalesce(sum(CASE WHEN agrees THEN 0
                     ELSE greatest(abs(api_total - held), 1) END), 1)::BIGINT
+                FROM ops.comparisons WHERE feed = '{feed.name}'""",
+            waited_for=f"""
+                SELECT {is_recent("uneven_since")}
                 FROM ops.comparisons WHERE feed = '{feed.name}'""",
             offences=(
                 f"How many {feed.name} more or fewer we hold than the API says it has, or it was "
@@ -329,7 +224,15 @@ _REFERENCES: tuple[Check, ...] = (
                     SELECT partition FROM ops.load_log WHERE feed = '{feed.name}'
                 )""",
             offences=f"New events whose {feed.name} have not been read yet",
-            is_waited_for=True,
+            waited_for=f"""
+                SELECT bool_and({is_recent("first_seen_at")}) FROM (
+                    SELECT min(_extracted_at) AS first_seen_at FROM (
+                        SELECT event_id, _extracted_at FROM tidy.participants
+                        UNION ALL SELECT event_id, _extracted_at FROM tidy.applications
+                    ) WHERE event_id <> '' AND event_id NOT IN (
+                        SELECT partition FROM ops.load_log WHERE feed = '{feed.name}'
+                    ) GROUP BY event_id
+                )""",
         )
         for feed in SNAPSHOT_FEEDS
     ),

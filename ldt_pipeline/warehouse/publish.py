@@ -1,7 +1,7 @@
 """The published file: built anew beside the old one, checked, and put in its place in one step.
 
 What belongs here: making the file for people, and when there is nothing new to publish. What
-doesn't: whether the warehouse may be published (its checks are in `checks.py`).
+doesn't: whether the warehouse may be published (`checking.py`).
 
 Why a file of its own: DuckDB lets one process write a file or many read it. A notebook that keeps
 this one open keeps the old inode and never blocks us; whoever opens it next gets the new one.

@@ -13,7 +13,8 @@ from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
 from ldt_pipeline.defs.partitions import EVENT_KEYS
 from ldt_pipeline.notebook import connect
 from ldt_pipeline.settings import load_settings
-from ldt_pipeline.warehouse.checks import Outcome, checks
+from ldt_pipeline.warehouse.checking import Outcome
+from ldt_pipeline.warehouse.checks import checks
 from ldt_pipeline_tests.browser.conftest import ARTEFACTS, SECONDS
 
 if TYPE_CHECKING:

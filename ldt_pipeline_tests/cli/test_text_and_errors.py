@@ -142,7 +142,7 @@ def test_keys_are_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 OURS = {
     "AuthenticationError": "api.errors",
-    "ChecksFailedError": "warehouse.checks",
+    "ChecksFailedError": "warehouse.checking",
     "CommandError": "cli.command",
     "ContractError": "api.contract",
     "DamagedExtractError": "raw.store",

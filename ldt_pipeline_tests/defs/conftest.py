@@ -22,7 +22,7 @@ from ldt_pipeline.instants import now
 from ldt_pipeline.runner import Synced, sync
 from ldt_pipeline.sandbox import Sandbox, SandboxAccount
 from ldt_pipeline.settings import load_settings
-from ldt_pipeline.warehouse.checks import ChecksFailedError
+from ldt_pipeline.warehouse.checking import ChecksFailedError
 from ldt_pipeline_tests.syncing import Account
 
 STARTED_AT = now().replace(second=0, microsecond=0)

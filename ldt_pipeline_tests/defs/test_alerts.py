@@ -179,6 +179,34 @@ def test_a_blocking_check_and_a_stale_asset(alerts, hook, tmp_path, monkeypatch)
         tick(send_alerts, alerts)
 
 
+def test_a_check_that_is_waited_for_is_told_of_when_it_lasts(alerts, hook) -> None:
+    """What was deleted is found a minute later: a check warns until then, and nobody is woken."""
+
+    def evaluate(severity: dg.AssetCheckSeverity, *, passed: bool = False) -> None:
+        alerts.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey("api_totals"),
+                check_name="participants_are_complete",
+                passed=passed,
+                severity=severity,
+                metadata={"offences": 2},
+            )
+        )
+
+    evaluate(dg.AssetCheckSeverity.WARN)
+    assert "Nobody" in tick(send_alerts, alerts).skip_message
+    evaluate(dg.AssetCheckSeverity.ERROR)
+    tick(send_alerts, alerts)
+    (text,) = hook.texts
+    assert "Check participants_are_complete of api_totals failed with 2 offences" in text
+    evaluate(dg.AssetCheckSeverity.WARN)
+    tick(send_alerts, alerts)
+    assert len(hook.texts) == 1, "it isn't over before it passes"
+    evaluate(dg.AssetCheckSeverity.WARN, passed=True)
+    tick(send_alerts, alerts)
+    assert "Over:" in hook.texts[1]
+
+
 def test_a_poll_without_an_answer_is_told_when_it_lasts(alerts, sandbox, hook) -> None:
     sandbox.revoke_key(sandbox.api_key)
     tick(poll_sensor, alerts)

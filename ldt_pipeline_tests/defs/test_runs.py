@@ -138,6 +138,42 @@ def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fa
     ]
 
 
+def test_the_daemon_waits_for_the_reconcile_of_a_deletion_and_nothing_fails_before(
+    synced, account, sandbox
+) -> None:
+    """It begins with the next poll, a minute later: nobody is alarmed. What lasts is told of."""
+    runner = Runner(defs, synced)
+    gone = sorted(account.participant_ids())[5]
+    account.delete_participant(gone)
+    before = load_settings().published_path.stat().st_ino
+    for _ in range(2):
+        runner.run(PUBLISH)
+        assert load_settings().published_path.stat().st_ino == before
+        evaluation = completeness(synced)
+        assert not evaluation.passed
+        assert evaluation.severity is dg.AssetCheckSeverity.WARN
+    with pytest.raises(RunFailedError, match="How many participants more or fewer"):
+        runner.run(PUBLISH, config=publish_config())
+    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
+        connection.execute(
+            "UPDATE ops.comparisons SET uneven_since = uneven_since - INTERVAL 11 MINUTE"
+        )
+    with pytest.raises(RunFailedError, match="How many participants more or fewer"):
+        runner.run(PUBLISH)
+    assert completeness(synced).severity is dg.AssetCheckSeverity.ERROR
+    runner.run(RECONCILE, config=reconcile_config(whole=False))
+    runner.run(LOAD)
+    runner.run(PUBLISH)
+    assert completeness(synced).passed
+    assert published(f"SELECT count(*) FROM start_list WHERE participant_id = '{gone}'") == [(0,)]
+
+
+def completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
+    check = dg.AssetCheckKey(dg.AssetKey("api_totals"), "participants_are_complete")
+    found = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
+    return found.event.asset_check_evaluation
+
+
 @pytest.mark.usefixtures("lean")
 def test_an_edit_arrives_and_costs_little(synced, account, sandbox) -> None:
     raw = load_settings().raw_dir

@@ -20,7 +20,7 @@ from ldt_pipeline.sync.plan import due_events
 from ldt_pipeline.sync.reconcile import reconcile_whole
 from ldt_pipeline.sync.state import read_state
 from ldt_pipeline.warehouse.books import quiet_instant
-from ldt_pipeline.warehouse.checks import ChecksFailedError
+from ldt_pipeline.warehouse.checking import ChecksFailedError
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline_tests.other_api import Dataset, OtherApi, Readings, make_dataset
 from ldt_pipeline_tests.other_api.operations import Operations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from ldt_pipeline.instants import now
 from ldt_pipeline.raw import RawStore
 from ldt_pipeline.tables import TABLES, Layer
 from ldt_pipeline.tidy import load_questions
-from ldt_pipeline.warehouse import checks as checking
+from ldt_pipeline.warehouse import checking
 from ldt_pipeline.warehouse.books import Comparison, compare, note_comparison
-from ldt_pipeline.warehouse.checks import Check, ChecksFailedError, checks, require_structure
+from ldt_pipeline.warehouse.checking import ChecksFailedError, require_structure
+from ldt_pipeline.warehouse.checks import Check, checks
 from ldt_pipeline.warehouse.load import load_pending
 from ldt_pipeline.warehouse.marts import BUILDERS, Sources, build_mart
 from ldt_pipeline.warehouse.outcomes import (
@@ -134,6 +136,43 @@ def test_a_list_that_is_short_or_long_is_not_complete(tmp_path: Path) -> None:
             note_comparison(connection, comparison)
             note_comparison(connection, replace(comparison, feed="partners", api_total=99))
             assert checking.run_check(connection, complete).offences == offences
+
+
+def test_a_list_that_does_not_agree_is_waited_for_ten_minutes_from_the_first_time(
+    tmp_path: Path,
+) -> None:
+    """Whatever it says meanwhile; and not because of a clock that was ahead."""
+    complete = check(API_TOTALS, "participants_are_complete")
+    agreeing = Comparison(
+        feed="participants",
+        api_total=5,
+        held=5,
+        rejected=0,
+        created_before=None,
+        compared_at=now(),
+    )
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        assert checking.run_check(connection, complete).is_error, "nobody ever asked"
+        for minutes, held, is_error, is_over in [
+            (-30, 5, False, False),
+            (-9, 7, False, False),
+            (-5, 8, False, False),
+            (-4, 5, False, False),
+            (-11, 6, True, True),
+            (-2, 7, True, True),
+            (0, 7, True, False),
+            (0, 5, False, False),
+            (11, 7, True, True),
+            (0, 7, False, False),
+        ]:
+            note_comparison(
+                connection,
+                replace(agreeing, held=held, compared_at=now() + timedelta(minutes=minutes)),
+            )
+            outcome = checking.run_check(connection, complete)
+            assert outcome.passed == (held == 5)
+            assert outcome.is_error == is_error, minutes
+            assert checking.wait_is_over(connection) == is_over, minutes
 
 
 def every_check() -> dict[tuple[str, str], int]:
