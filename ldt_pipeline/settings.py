@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(default=120, gt=0, le=3600)
     request_retries: int = Field(default=8, ge=0, le=100)
     event_ids: Annotated[tuple[str, ...], NoDecode] = ()
+    events_without_groups: Annotated[tuple[str, ...], NoDecode] = ()
     event_refresh_minutes: int = Field(default=60, ge=0, le=_MINUTES_MOST)
     questions_file: Path | None = None
     minimum_ages: Annotated[dict[str, int], NoDecode] = {}
@@ -147,7 +148,7 @@ class Settings(BaseSettings):
             raise ValueError("must not lie ahead")
         return value
 
-    @field_validator("event_ids", "export_presets", mode="before")
+    @field_validator("event_ids", "events_without_groups", "export_presets", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):

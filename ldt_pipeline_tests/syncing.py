@@ -121,7 +121,13 @@ class Account:
                 state = read_state(self.settings)
             due = due_events(state.events, refresh_minutes=self.settings.event_refresh_minutes)
             for feed in SNAPSHOT_FEEDS if due else ():
-                fetch_snapshots(client, self.store, feed, due)
+                fetch_snapshots(
+                    client,
+                    self.store,
+                    feed,
+                    due,
+                    left_out=self.settings.events_without_groups,
+                )
             is_published = False
             if publish and (due or state.pending_extracts or not state.is_published):
                 is_published = self.publish(client)
@@ -165,6 +171,7 @@ class Account:
             connection=connection,
             questions=_questions(),
             configured_event_ids=self.settings.event_ids,
+            events_without_groups=self.settings.events_without_groups,
             allocations_dir=self.settings.allocations_dir,
         )
         for name in BUILDERS:

@@ -128,14 +128,19 @@ def snapshot_asset(feed: Feed) -> dg.AssetsDefinition:
         event_ids = [id_of(key) for key in context.partition_keys]
         tag_run(context, storage.settings.published_path, events=event_ids)
         with api.client() as client:
-            snapshots = fetch_snapshots(client, storage.raw(), feed, event_ids)
+            left_out = storage.settings.events_without_groups
+            snapshots = fetch_snapshots(client, storage.raw(), feed, event_ids, left_out=left_out)
         names = published_names(storage.settings.published_path)
         for event_id, manifest in snapshots.items():
             context.add_asset_metadata(
                 {
                     # What the API knows no longer keeps the list that was read before.
                     **({"dagster/partition_row_count": manifest.records} if manifest else {}),
-                    "known_to_the_api": manifest is not None,
+                    **(
+                        {"left_out": True}
+                        if event_id in left_out
+                        else {"known_to_the_api": manifest is not None}
+                    ),
                     **_named(names, event_id),
                 },
                 partition_key=key_of(event_id),

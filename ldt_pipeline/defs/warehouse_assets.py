@@ -206,6 +206,7 @@ def mart_assets(name: str, group: str, tables: list[Table]) -> dg.AssetsDefiniti
                 configured_event_ids=settings.event_ids,
                 ledger_dir=settings.ledger_dir,
                 minimum_ages=settings.minimum_ages,
+                events_without_groups=settings.events_without_groups,
                 allocations_dir=settings.allocations_dir,
             )
             for table in tables:

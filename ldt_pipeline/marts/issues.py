@@ -8,7 +8,7 @@ What doesn't: records that could not be read (`rejected_records`) and keys that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import polars as pl
@@ -36,6 +36,7 @@ def data_issues(
     unmapped_questions: pl.DataFrame,
     now: datetime,
     minimum_ages: Mapping[str, int] | None = None,
+    events_without_groups: Collection[str] = (),
 ) -> pl.DataFrame:
     """Give every problem that can be seen in these tables.
 
@@ -50,6 +51,7 @@ def data_issues(
         unmapped_questions: `question` and, if known, `answers`: how often it was answered.
         now: The instant, with its zone, that a race is near to or not, or over by.
         minimum_ages: By race, in whole years on race day; the API doesn't tell.
+        events_without_groups: Events whose groups and tickets aren't asked for.
 
     Returns:
         The `data_issues` table, by its key. Ids that don't apply are '' rather than null, as they
@@ -72,6 +74,7 @@ def data_issues(
         _capacities_that_disagree(partner_allocations),
         _unmatched_group_codes(claimed, reserved_entry_groups=reserved_entry_groups),
         _unmapped_questions(unmapped_questions),
+        _groups_left_out(events_without_groups),
     ]
     issues = table("data_issues")
     columns = list(issues.schema)
@@ -200,5 +203,22 @@ def _unmapped_questions(questions: pl.DataFrame) -> pl.DataFrame:
             "No column of the start list is filled from this question{}: add it to the questions"
             " file if one should be.",
             asked,
+        ).alias("sentence"),
+    )
+
+
+def _groups_left_out(event_ids: Collection[str]) -> pl.DataFrame:
+    """Events whose groups and tickets aren't asked for, be there such an event or not."""
+    return pl.DataFrame({"event_id": sorted(event_ids)}, {"event_id": pl.String()}).select(
+        pl.lit("warning").alias("severity"),
+        pl.lit("groups_left_out").alias("kind"),
+        "event_id",
+        pl.lit("").alias("race_id"),
+        pl.lit("").alias("subject_id"),
+        pl.format(
+            "Reserved entry groups and tickets of event {} are not read, as LDT_EVENTS_WITHOUT_GROUPS"
+            " names it: there are none, or those that were read before. Take it out once the API"
+            " gives them.",
+            "event_id",
         ).alias("sentence"),
     )

@@ -78,11 +78,13 @@ class NotFound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """When the API last answered 404 for a list that was read before, by partition.
 
     The list stays as it was; that it was asked for is known, so that it isn't asked for all the time.
+    So it is with those in `left_out`, which a setting has us not ask for.
     """
 
     format: int = FORMAT
     feed: str
     asked_at: dict[str, dt.datetime]
+    left_out: tuple[str, ...] = ()
 
 
 class Walk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

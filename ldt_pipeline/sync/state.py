@@ -10,7 +10,7 @@ import duckdb
 from ldt_pipeline.allocations.journal import applied_at
 from ldt_pipeline.erasing.due import Due, what_is_due
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
-from ldt_pipeline.feeds.snapshots import not_found
+from ldt_pipeline.feeds.snapshots import not_found, to_be_asked_for_again
 from ldt_pipeline.instants import now
 from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline.raw import Manifest, RawStore
@@ -31,8 +31,9 @@ class EventState:
 
     `changed_at` is when an entry of the event last arrived or went, or when we last wrote to its
     groups; `read_at` when both of its lists were last read (as if never, where what was read is
-    damaged); `next_start_at` when its next race starts (or started, at most `AFTER_START` ago);
-    `race_ends_at` the start of its last race; each None if never or unknown.
+    damaged, or was left out and no longer is); `next_start_at` when its next race starts (or
+    started, at most `AFTER_START` ago); `race_ends_at` the start of its last race; each None if
+    never or unknown.
     """
 
     event_id: str
@@ -87,7 +88,11 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
             events=_events(
                 connection,
                 settings.event_ids,
-                damaged=_damaged_events(store),
+                unread=_damaged_events(store)
+                | {
+                    partition_folder("event_id", each)
+                    for each in to_be_asked_for_again(store, settings.events_without_groups)
+                },
                 applied_at=applied_at(settings.allocations_dir),
                 # An answer that waits to be loaded is one: nobody has to be asked again meanwhile.
                 answered=[*not_found(store), *_read_since(not_loaded)],
@@ -131,7 +136,7 @@ def _events(
     connection: duckdb.DuckDBPyConnection,
     configured: tuple[str, ...],
     *,
-    damaged: set[str],
+    unread: set[str],
     applied_at: dict[str, dt.datetime],
     answered: list[tuple[str, str, dt.datetime]],
 ) -> list[EventState]:
@@ -175,7 +180,7 @@ def _events(
         EventState(
             event_id=row[0],
             changed_at=max(filter(None, (row[1], applied_at.get(row[0]))), default=None),
-            read_at=None if partition_folder("event_id", row[0]) in damaged else row[2],
+            read_at=None if partition_folder("event_id", row[0]) in unread else row[2],
             race_ends_at=row[3],
             next_start_at=row[4],
         )

@@ -50,6 +50,7 @@ class Sources:
     configured_event_ids: tuple[str, ...]
     ledger_dir: Path | None = None
     minimum_ages: Mapping[str, int] = field(default_factory=dict[str, int])
+    events_without_groups: tuple[str, ...] = ()
     allocations_dir: Path | None = None
 
     @cached_property
@@ -119,6 +120,7 @@ def _data_issues(sources: Sources) -> pl.DataFrame:
         unmapped_questions=unmapped(sources.connection, sources.questions),
         now=at,
         minimum_ages=sources.minimum_ages,
+        events_without_groups=sources.events_without_groups,
     )
 
 

@@ -33,6 +33,7 @@ def found(
     unmapped: pl.DataFrame = NO_QUESTIONS,
     now: datetime = NOW,
     minimum_ages: dict[str, int] | None = None,
+    events_without_groups: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
     return data_issues(
         start_list=rows("start_list", *starters),
@@ -42,6 +43,7 @@ def found(
         unmapped_questions=unmapped,
         now=now,
         minimum_ages=minimum_ages,
+        events_without_groups=events_without_groups,
     ).to_dicts()
 
 

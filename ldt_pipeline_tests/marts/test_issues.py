@@ -319,3 +319,13 @@ def test_the_same_person_entered_twice() -> None:
     assert "(a1, a2)" in sentence
     assert "secret" not in sentence.lower()
     assert "1990" not in sentence
+
+
+def test_events_whose_groups_are_left_out_are_named() -> None:
+    issues = found(starter("a"), events_without_groups=("e2", "e1"))
+    told = [each for each in issues if each["kind"] == "groups_left_out"]
+    assert [(each["event_id"], each["severity"]) for each in told] == [
+        ("e1", "warning"),
+        ("e2", "warning"),
+    ]
+    assert "LDT_EVENTS_WITHOUT_GROUPS" in told[0]["sentence"]
