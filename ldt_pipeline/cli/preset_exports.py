@@ -59,9 +59,8 @@ def export_preset(
                     f"Race {race_id} starts on {len(days)} days ({listed}), and a timing system wants "
                     "one: choose it with --on."
                 )
-            # Of a list that was emptied only the ledger knows which day's it was.
-            sent_day = "" if found.rows else _last_day(settings, race_id, recipient)
-            day = on or (days[0] if days else sent_day)
+            # Where nobody's start is known, or nobody is left, only the ledger knows which day's it was.
+            day = on or (days[0] if days else _last_day(settings, race_id, recipient))
             without_day = undated(connection, race_id) if on and days != [on] else []
             done = export(
                 connection,
@@ -72,6 +71,7 @@ def export_preset(
                 recipient=recipient,
                 about={"race_id": race_id, "on": str(day), "made_by": MADE_BY},
                 not_of_list=without_day,
+                was_undated=days == [day],
                 changes_only=changes_only,
                 reading=reading,
             )
