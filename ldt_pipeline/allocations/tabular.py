@@ -35,6 +35,8 @@ _GROUP = ("group_id", "group", "capacity", "tickets", "settings")
 COLUMNS = ("event", "partner", *_GROUP, "type", "description", "claim_links", *_PARTNER)
 """The columns, in the order of an export; any of them may be left out."""
 
+_SEPARATORS = ",;\t"
+_SEPARATOR_LINE = re.compile(f"sep=([{_SEPARATORS}])\r?", re.IGNORECASE)
 _DIGITS = re.compile(r"-?[0-9]+")
 _DIGITS_MOST = 25
 _ORGANISER = "(organiser)"
@@ -45,19 +47,25 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def read_csv(path: Path) -> Node:
-    """Read a CSV file, separated by commas or semicolons, as the nodes of a YAML file.
+    """Read a CSV file, separated by commas, semicolons or tabs, as the nodes of a YAML file.
+
+    A first line such as `sep=;`, which tells Excel what separates cells, tells us as well.
 
     Raises:
         AllocationsFileError: A column is unknown, or a row can't be understood.
     """
     text = text_of(path)
     first = text.split("\n", 1)[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
+    told = _SEPARATOR_LINE.fullmatch(first)
+    delimiter = told[1] if told else max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     top = _Top(path.name)
     try:
+        if told:
+            next(reader)
+        place = Place(path.name, reader.line_num + 1)
         header = [name.strip() for name in next(reader, list[str]())]
-        _check_header(header, Place(path.name, 1))
+        _check_header(header, place)
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):

@@ -157,6 +157,25 @@ def test_cells_that_mean_something_else_are_refused(
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("first", "separator", "line"),
+    [("", ",", 2), ("", ";", 2), ("", "\t", 2), ("sep=;\r\n", ";", 3), ("SEP=\t\n", "\t", 3)],
+)
+def test_spreadsheets_separate_cells_as_they_like(
+    tmp_path: Path, first: str, separator: str, line: int
+) -> None:
+    rows = ["event,partner,group,capacity,tickets", "1,Owl,Gold,12,0042", "1,Owl,Silver,many,0042"]
+    text = first + "\r\n".join(each.replace(",", separator) for each in rows)
+    with pytest.raises(AllocationsFileError) as caught:
+        read(tmp_path, text, "a.csv")
+    assert str(caught.value) == f"a.csv:{line + 1}: `capacity` must be a whole number."
+    group = read(tmp_path, text.replace("many", "3"), "a.csv").allocations[0].groups[1]
+    assert (group.fields["name"], group.fields["maxCapacity"]) == ("Silver", 3)
+    assert group.place.line == line + 1
+    with pytest.raises(AllocationsFileError, match=rf"a\.csv:{line - 1}: `colour` is not known in"):
+        read(tmp_path, text.replace("tickets", "colour"), "a.csv")
+
+
 def test_csv_errors_name_line_and_columns(tmp_path: Path) -> None:
     text = "event,partner,group,capacity\n2365756,Owl,Gold,12\n2365756,Owl,Silver,many\n"
     with pytest.raises(AllocationsFileError, match=r"a\.csv:3: `capacity` must be a whole"):
