@@ -46,13 +46,16 @@ _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for a formula: it gets an apostrophe, which is taken away in reading."""
 
 
-def read_csv(path: Path) -> Node:
+def read_csv(path: Path) -> tuple[Node, list[str]]:
     """Read a CSV file, separated by commas, semicolons or tabs, as the nodes of a YAML file.
 
     A first line such as `sep=;`, which tells Excel what separates cells, tells us as well.
 
+    Returns:
+        The nodes of the rows that can be understood, and a sentence, with its place, for each other one.
+
     Raises:
-        AllocationsFileError: A column is unknown, or a row can't be understood.
+        AllocationsFileError: A column is unknown, or cells can't be told apart.
     """
     text = text_of(path)
     first = text.split("\n", 1)[0]
@@ -60,6 +63,7 @@ def read_csv(path: Path) -> Node:
     delimiter = told[1] if told else max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     top = _Top(path.name)
+    wrong: list[str] = []
     try:
         if told:
             next(reader)
@@ -69,11 +73,14 @@ def read_csv(path: Path) -> Node:
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                top.add(header, cells, Place(path.name, line))
+                try:
+                    top.add(header, cells, Place(path.name, line))
+                except AllocationsFileError as error:
+                    wrong.append(str(error))
             line = reader.line_num + 1
     except csv.Error as error:
         raise AllocationsFileError(f"{path.name}:{reader.line_num}: is no CSV: {error}.") from None
-    return top.node()
+    return top.node(), wrong
 
 
 def _check_header(header: list[str], place: Place) -> None:

@@ -157,6 +157,17 @@ def test_cells_that_mean_something_else_are_refused(
     assert expected in str(caught.value)
 
 
+def test_every_row_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    rows = (
+        *("event,partner,group,capacity,settings", "1,Owl,Gold,12,{", "1,,Silver,3,"),
+        *("1,Owl,Bronze,many,", "1,Owl,Tin,3,,,"),
+    )
+    with pytest.raises(AllocationsFileError) as caught:
+        read(tmp_path, "\n".join(rows), "a.csv")
+    told = sorted(each.partition(": ")[0] for each in str(caught.value).splitlines())
+    assert told == ["a.csv:2", "a.csv:3", "a.csv:4", "a.csv:5"]
+
+
 @pytest.mark.parametrize(
     ("first", "separator", "line"),
     [("", ",", 2), ("", ";", 2), ("", "\t", 2), ("sep=;\r\n", ";", 3), ("SEP=\t\n", "\t", 3)],
