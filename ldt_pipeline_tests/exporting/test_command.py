@@ -144,3 +144,27 @@ def test_a_list_of_two_days_is_not_told_from_one_of_before_they_were_known(folde
     )
     assert ran.exit_code == 1
     assert "Nothing of this was sent to 'Timing' yet" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("preset", "name", "is_taken"),
+    [
+        ("zone4", "list.xlsx", False),
+        ("xlsx", "list.csv", False),
+        ("json", "list.parquet", False),
+        ("csv", "list.JSON", False),
+        ("xlsx", "list.XLSX", True),
+        ("webscorer", "list.csv", True),
+        ("zone4", "list.v2", True),
+        ("xlsx", "list", True),
+    ],
+)
+def test_a_name_that_says_another_format(
+    folder: Path, preset: str, name: str, is_taken: bool
+) -> None:
+    """Excel opens no CSV that is called list.xlsx, and timing software reads no Excel file as CSV."""
+    publish(folder, [row("a")])
+    options = ("r1", "--preset", preset, "--out", name)
+    ran = CliRunner().invoke(start_list, options, prog_name="ldt")
+    assert (ran.exit_code, Path(name).exists()) == ((0, True) if is_taken else (2, False))
+    assert is_taken or f"--out {name}: the preset {preset} writes" in ran.stderr
