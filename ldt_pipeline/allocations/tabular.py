@@ -68,7 +68,7 @@ def read_csv(path: Path) -> tuple[Node, list[str]]:
         if told:
             next(reader)
         place = Place(path.name, reader.line_num + 1)
-        header = [name.strip() for name in next(reader, list[str]())]
+        header = _without_blanks_at_end([name.strip() for name in next(reader, list[str]())])
         _check_header(header, place)
         line = reader.line_num + 1
         for cells in reader:
@@ -83,10 +83,18 @@ def read_csv(path: Path) -> tuple[Node, list[str]]:
     return top.node(), wrong
 
 
+def _without_blanks_at_end(cells: list[str]) -> list[str]:
+    """Give the cells up to the last one that isn't blank: a spreadsheet writes columns that were emptied."""
+    last = max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
+    return cells[:last]
+
+
 def _check_header(header: list[str], place: Place) -> None:
     unknown = [name for name in header if name not in COLUMNS]
     if unknown or len(set(header)) < len(header) or "partner" not in header:
-        what = f"`{unknown[0]}` is not known" if unknown else "a column is missing or stands twice"
+        what = "a column is missing or stands twice"
+        if unknown:
+            what = f"`{unknown[0]}` is not known" if unknown[0] else "a column without a name"
         raise AllocationsFileError(
             f"{place}: {what} in the heading; allowed are {', '.join(COLUMNS)}, and `partner` has "
             "to be there."
@@ -103,7 +111,7 @@ class _Top:
         self._allocations: dict[tuple[str, str], Node] = {}
 
     def add(self, header: list[str], cells: list[str], place: Place) -> None:
-        if len(cells) > len(header):
+        if len(_without_blanks_at_end(cells)) > len(header):
             raise AllocationsFileError(f"{place}: the row has more cells than the heading.")
         row = {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}
         if "event" not in row:

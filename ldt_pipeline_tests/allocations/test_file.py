@@ -157,10 +157,20 @@ def test_cells_that_mean_something_else_are_refused(
     assert expected in str(caught.value)
 
 
+def test_blank_columns_at_the_right_are_none(tmp_path: Path) -> None:
+    """A spreadsheet writes every column that anybody ever typed something into."""
+    text = "event,partner,group,capacity,,\n1,Owl,Gold,12,, \n1,Owl,Silver,3\n"
+    assert len(read(tmp_path, text, "a.csv").allocations[0].groups) == 2
+    with pytest.raises(AllocationsFileError, match=r"a\.csv:2: the row has more cells than the"):
+        read(tmp_path, text.replace(" \n", "note\n"), "a.csv")
+    with pytest.raises(AllocationsFileError, match=r"a\.csv:1: a column without a name"):
+        read(tmp_path, text.replace(",group", ",,group"), "a.csv")
+
+
 def test_every_row_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     rows = (
         *("event,partner,group,capacity,settings", "1,Owl,Gold,12,{", "1,,Silver,3,"),
-        *("1,Owl,Bronze,many,", "1,Owl,Tin,3,,,"),
+        *("1,Owl,Bronze,many,", "1,Owl,Tin,3,,,x"),
     )
     with pytest.raises(AllocationsFileError) as caught:
         read(tmp_path, "\n".join(rows), "a.csv")
