@@ -4,7 +4,8 @@ What belongs here: opening the file, and its tables as polars frames. What doesn
 which the pipeline has done. None of it needs a key, the network or Dagster, and none of it can stop the
 pipeline, or be stopped by it.
 
-All frames have the types of the registry (`docs/tables.md` has every column); instants are UTC.
+All frames have the types of the registry (`docs/tables.md` has every column); instants are UTC. An argument
+of a kind that isn't meant is refused as a TypeError or ValueError (`arguments.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from ldt_pipeline.instants import with_zone
+from ldt_pipeline.arguments import day_of, id_of, id_or_all, instant_of
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.tables import VIEWS, table
 from ldt_pipeline.warehouse.schema import listed, literal
@@ -44,12 +45,14 @@ def connect(path: str | Path | None = None) -> duckdb.DuckDBPyConnection:
         NotPublishedError: There is no such file yet.
         duckdb.Error: The file can't be read.
     """
-    file = Path(path) if path is not None else _published_path()
+    file = Path(path).expanduser() if path is not None else _published_path()
     if not file.exists():
         raise NotPublishedError(
             f"There is no published file at {file}. Run `ldt sync` first, or name the folder with "
             "LDT_DATA_DIR."
         )
+    if file.is_dir():
+        raise NotPublishedError(f"{file} is a folder: name the published file, ldt.duckdb, in it.")
     # Not `duckdb.connect(file)`: while one connection to a path is open, DuckDB gives the same
     # database to the next one, although another file lies there by now.
     connection = duckdb.connect(":memory:")
@@ -89,18 +92,18 @@ def start_list(
         NotPublishedError: There is no file, or it was published without personal data.
     """
     source, condition = "start_list", "race_id = $race_id"
-    parameters: dict[str, Any] = {"race_id": race_id}
+    parameters: dict[str, Any] = {"race_id": id_of(race_id, "race_id")}
     if as_of is not None:
         source = "participant_versions"
         condition += " AND valid_from <= $as_of AND (valid_to > $as_of OR valid_to IS NULL)"
-        parameters["as_of"] = with_zone(as_of)
+        parameters["as_of"] = instant_of(as_of, "as_of")
     if on is not None:
         condition += (
             " QUALIFY race_start_at::DATE = $on::DATE OR (race_start_at IS NULL"
             " AND min(race_start_at::DATE) OVER () = $on::DATE"
             " AND max(race_start_at::DATE) OVER () = $on::DATE)"
         )
-        parameters["on"] = on
+        parameters["on"] = day_of(on, "on")
     return _read(
         source, condition, parameters, START_ORDER, path, columns=list(_schema("start_list"))
     )
@@ -129,10 +132,10 @@ def start_list_changes(
     condition = "TRUE"
     if race_id is not None:
         condition += " AND race_id = $race_id"
-        parameters["race_id"] = race_id
+        parameters["race_id"] = id_of(race_id, "race_id")
     if since is not None:
         condition += " AND changed_at > $since"
-        parameters["since"] = with_zone(since)
+        parameters["since"] = instant_of(since, "since")
     order = "changed_at, participant_id, change"
     return _read("start_list_changes", condition, parameters, order, path)
 
@@ -146,7 +149,7 @@ def participant_versions(participant_id: str, *, path: str | Path | None = None)
     Raises:
         NotPublishedError: There is no file, or it was published without personal data.
     """
-    parameters = {"participant_id": participant_id}
+    parameters = {"participant_id": id_of(participant_id, "participant_id")}
     condition = "participant_id = $participant_id"
     return _read("participant_versions", condition, parameters, "version", path)
 
@@ -295,9 +298,8 @@ def _schema(name: str) -> dict[str, pl.DataType]:
 
 def _of_event(name: str, event_id: str | None, order: str, path: str | Path | None) -> pl.DataFrame:
     """Give a table or view as a frame: the rows of one event, or of all."""
-    if event_id is None:
-        return _read(name, "TRUE", {}, order, path)
-    return _read(name, "event_id = $event_id", {"event_id": event_id}, order, path)
+    parameters = {"event_id": id_or_all(event_id, "event_id")}
+    return _read(name, "$event_id IS NULL OR event_id = $event_id", parameters, order, path)
 
 
 def _read(

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ldt_pipeline.instants import now, with_zone
+from ldt_pipeline.arguments import days_of, id_or_all, instant_of
+from ldt_pipeline.instants import now
 from ldt_pipeline.marts.starter_issues import NEAR
 from ldt_pipeline.notebook import read_frame
 
@@ -97,7 +98,7 @@ def coming_starts(
     counts = ("days_to_race", "starters", "entered_last_7_days", "without_bib", "without_wave")
     counts += ("without_emergency_contact", "shared_bibs")
     schema = {**_START, **dict.fromkeys(counts, _COUNT)}
-    parameters = {"at": _instant(at), "days": days, "near": NEAR.days}
+    parameters = {"at": _instant(at), "days": days_of(days, "days"), "near": NEAR.days}
     return read_frame(query, parameters, schema, path)
 
 
@@ -123,7 +124,7 @@ def ages(
         ORDER BY race_start_at, race_id, age_on_race_day
     """
     schema = {**_START, "age_on_race_day": _COUNT, "starters": _COUNT}
-    return read_frame(query, {"at": _instant(at), "days": days}, schema, path)
+    return read_frame(query, {"at": _instant(at), "days": days_of(days, "days")}, schema, path)
 
 
 def changes_by_day(
@@ -147,7 +148,7 @@ def changes_by_day(
     """
     names = ("event_id", "event_name", "race_id", "race_name", "change")
     schema = {"day": pl.Date(), **dict.fromkeys(names, pl.String()), "changes": _COUNT}
-    return read_frame(query, {"at": _instant(at), "days": days}, schema, path)
+    return read_frame(query, {"at": _instant(at), "days": days_of(days, "days")}, schema, path)
 
 
 def registration_pace(
@@ -195,7 +196,9 @@ def registration_pace(
         "previous_entries": _COUNT,
         "change": pl.Float64(),
     }
-    return read_frame(query, {"at": _instant(at), "event_id": event_id}, schema, path)
+    return read_frame(
+        query, {"at": _instant(at), "event_id": id_or_all(event_id, "event_id")}, schema, path
+    )
 
 
 def registration_curves(
@@ -231,7 +234,9 @@ def registration_curves(
         "days_to_race": _COUNT,
         "registrations_so_far": _COUNT,
     }
-    return read_frame(query, {"at": _instant(at), "event_id": event_id}, schema, path)
+    return read_frame(
+        query, {"at": _instant(at), "event_id": id_or_all(event_id, "event_id")}, schema, path
+    )
 
 
 def ballots(event_id: str | None = None, *, path: str | Path | None = None) -> pl.DataFrame:
@@ -272,7 +277,7 @@ def ballots(event_id: str | None = None, *, path: str | Path | None = None) -> p
         "applications": _COUNT,
         "share": pl.Float64(),
     }
-    return read_frame(query, {"event_id": event_id}, schema, path)
+    return read_frame(query, {"event_id": id_or_all(event_id, "event_id")}, schema, path)
 
 
 def applications_by_day(
@@ -311,7 +316,7 @@ def applications_by_day(
         "applications": _COUNT,
         "applications_so_far": _COUNT,
     }
-    return read_frame(query, {"event_id": event_id}, schema, path)
+    return read_frame(query, {"event_id": id_or_all(event_id, "event_id")}, schema, path)
 
 
 _WITH_PAIRS = """
@@ -341,4 +346,4 @@ def _entries_until(race_day: str) -> str:
 
 
 def _instant(at: dt.datetime | None) -> dt.datetime:
-    return now() if at is None else with_zone(at)
+    return now() if at is None else instant_of(at, "at")

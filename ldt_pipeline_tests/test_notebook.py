@@ -130,6 +130,57 @@ def test_what_is_not_there_is_said(path: Path) -> None:
         ldt.nothing  # noqa: B018
 
 
+@pytest.mark.parametrize("zeros", ["", "00"])
+def test_an_id_may_be_a_number_and_is_one_id(path: Path, zeros: str) -> None:
+    """A database compares a number with all ids as numbers: others failed it, and 0042 was 42."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "UPDATE start_list SET race_id = ? WHERE participant_id = 'a'", [f"{zeros}42"]
+        )
+    assert ldt.start_list(42).height == (0 if zeros else 1)  # type: ignore[arg-type]
+    assert ldt.participant_versions(42).height == 0  # type: ignore[arg-type]
+    assert ldt.data_issues(42).height == 0  # type: ignore[arg-type]
+
+
+DAY = AT.date()
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "options"),
+    [
+        ("start_list", (None,), {}),
+        ("start_list", (["r1"],), {}),
+        ("start_list", (b"r1",), {}),
+        ("start_list", ("r1",), {"as_of": DAY}),
+        ("start_list", ("r1",), {"as_of": "2027-05-09T09:00"}),
+        ("start_list", ("r1",), {"on": 9}),
+        ("start_list", ("r1",), {"on": "9 May"}),
+        ("start_list_changes", ("r1",), {"since": DAY}),
+        ("partner_allocations", (["1"],), {}),
+        ("coming_starts", (), {"at": DAY}),
+        ("coming_starts", (), {"days": None}),
+        ("coming_starts", (), {"days": dt.timedelta(days=14)}),
+        ("changes_by_day", (), {"days": -1}),
+        ("ages", (), {"days": 10**12}),
+        ("ballots", (1.5,), {}),
+        ("registration_pace", (), {"at": "today"}),
+    ],
+)
+def test_what_is_not_meant_is_refused_in_a_sentence(
+    path: Path, function: str, arguments: tuple[object, ...], options: dict[str, object]
+) -> None:
+    name = next(iter(options), "race_id" if function == "start_list" else "event_id")
+    with pytest.raises((TypeError, ValueError), match=rf"`{name}` (has to be|is no) .*\.$"):
+        getattr(ldt, function)(*arguments, **options)
+
+
+def test_a_folder_is_no_published_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ldt.NotPublishedError, match=r"is a folder: name the published file"):
+        ldt.races(path=path.parent)
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert ldt.start_list("r1", path="~/ldt.duckdb", on=str(DAY)).height == 3  # type: ignore[arg-type]
+
+
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = "import ldt_pipeline, sys; print({'duckdb', 'polars', 'dagster'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

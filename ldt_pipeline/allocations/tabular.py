@@ -35,6 +35,8 @@ _GROUP = ("group_id", "group", "capacity", "tickets", "settings")
 COLUMNS = ("event", "partner", *_GROUP, "type", "description", "claim_links", *_PARTNER)
 """The columns, in the order of an export; any of them may be left out."""
 
+_SEPARATORS = ",;\t"
+_SEPARATOR_LINE = re.compile(f"sep=([{_SEPARATORS}])\r?", re.IGNORECASE)
 _DIGITS = re.compile(r"-?[0-9]+")
 _DIGITS_MOST = 25
 _ORGANISER = "(organiser)"
@@ -44,34 +46,55 @@ _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for a formula: it gets an apostrophe, which is taken away in reading."""
 
 
-def read_csv(path: Path) -> Node:
-    """Read a CSV file, separated by commas or semicolons, as the nodes of a YAML file.
+def read_csv(path: Path) -> tuple[Node, list[str]]:
+    """Read a CSV file, separated by commas, semicolons or tabs, as the nodes of a YAML file.
+
+    A first line such as `sep=;`, which tells Excel what separates cells, tells us as well.
+
+    Returns:
+        The nodes of the rows that can be understood, and a sentence, with its place, for each other one.
 
     Raises:
-        AllocationsFileError: A column is unknown, or a row can't be understood.
+        AllocationsFileError: A column is unknown, or cells can't be told apart.
     """
     text = text_of(path)
     first = text.split("\n", 1)[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
+    told = _SEPARATOR_LINE.fullmatch(first)
+    delimiter = told[1] if told else max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     top = _Top(path.name)
+    wrong: list[str] = []
     try:
-        header = [name.strip() for name in next(reader, list[str]())]
-        _check_header(header, Place(path.name, 1))
+        if told:
+            next(reader)
+        place = Place(path.name, reader.line_num + 1)
+        header = _without_blanks_at_end([name.strip() for name in next(reader, list[str]())])
+        _check_header(header, place)
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                top.add(header, cells, Place(path.name, line))
+                try:
+                    top.add(header, cells, Place(path.name, line))
+                except AllocationsFileError as error:
+                    wrong.append(str(error))
             line = reader.line_num + 1
     except csv.Error as error:
         raise AllocationsFileError(f"{path.name}:{reader.line_num}: is no CSV: {error}.") from None
-    return top.node()
+    return top.node(), wrong
+
+
+def _without_blanks_at_end(cells: list[str]) -> list[str]:
+    """Give the cells up to the last one that isn't blank: a spreadsheet writes columns that were emptied."""
+    last = max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
+    return cells[:last]
 
 
 def _check_header(header: list[str], place: Place) -> None:
     unknown = [name for name in header if name not in COLUMNS]
     if unknown or len(set(header)) < len(header) or "partner" not in header:
-        what = f"`{unknown[0]}` is not known" if unknown else "a column is missing or stands twice"
+        what = "a column is missing or stands twice"
+        if unknown:
+            what = f"`{unknown[0]}` is not known" if unknown[0] else "a column without a name"
         raise AllocationsFileError(
             f"{place}: {what} in the heading; allowed are {', '.join(COLUMNS)}, and `partner` has "
             "to be there."
@@ -88,7 +111,7 @@ class _Top:
         self._allocations: dict[tuple[str, str], Node] = {}
 
     def add(self, header: list[str], cells: list[str], place: Place) -> None:
-        if len(cells) > len(header):
+        if len(_without_blanks_at_end(cells)) > len(header):
             raise AllocationsFileError(f"{place}: the row has more cells than the heading.")
         row = {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}
         if "event" not in row:

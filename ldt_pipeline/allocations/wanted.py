@@ -92,8 +92,9 @@ def read_wanted(path: Path) -> Wanted:
     allocations: list[WantedAllocation] = []
     wrong: list[str] = []
     for file in files_of(path):
-        node = read_csv(file) if file.suffix.lower() == ".csv" else read_yaml(file)
-        found = list(problems(node))
+        is_csv = file.suffix.lower() == ".csv"
+        node, found = read_csv(file) if is_csv else (read_yaml(file), list[str]())
+        found += problems(node)
         wrong += found
         if not found:
             partners += [_partner(each) for each in _items(node, "partners")]

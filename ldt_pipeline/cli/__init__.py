@@ -9,30 +9,34 @@ when they run.
 
 from __future__ import annotations
 
-import atexit
-import gc
-from typing import Any
+try:
+    import atexit
+    import gc
+    from typing import Any
 
-import click
+    import click
 
-from ldt_pipeline.cli.alerts import alerts
-from ldt_pipeline.cli.allocations import allocations
-from ldt_pipeline.cli.check import check
-from ldt_pipeline.cli.command import (
-    VERBOSE,
-    explaining,
-    open_closed_streams,
-    prepare_streams,
-)
-from ldt_pipeline.cli.compact import compact
-from ldt_pipeline.cli.demo import demo
-from ldt_pipeline.cli.erase import erase
-from ldt_pipeline.cli.lists import start_list
-from ldt_pipeline.cli.lookups import application, participant, partner, reserved_entry
-from ldt_pipeline.cli.rebuild import rebuild
-from ldt_pipeline.cli.sandbox import sandbox
-from ldt_pipeline.cli.sync import sync
-from ldt_pipeline.private_files import keep_private
+    from ldt_pipeline.cli.alerts import alerts
+    from ldt_pipeline.cli.allocations import allocations
+    from ldt_pipeline.cli.check import check
+    from ldt_pipeline.cli.command import (
+        VERBOSE,
+        explaining,
+        open_closed_streams,
+        prepare_streams,
+    )
+    from ldt_pipeline.cli.compact import compact
+    from ldt_pipeline.cli.demo import demo
+    from ldt_pipeline.cli.erase import erase
+    from ldt_pipeline.cli.lists import start_list
+    from ldt_pipeline.cli.lookups import application, participant, partner, reserved_entry
+    from ldt_pipeline.cli.rebuild import rebuild
+    from ldt_pipeline.cli.sandbox import sandbox
+    from ldt_pipeline.cli.sync import sync
+    from ldt_pipeline.private_files import keep_private
+except KeyboardInterrupt:
+    # It takes half a second, in which people see that they mistyped something: too early for `explaining`.
+    raise SystemExit(130) from None
 
 __all__ = ["main"]
 
@@ -54,6 +58,11 @@ class _CommandsInOrder(click.Group):
         open_closed_streams()
         with explaining(verbose=False):
             return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, which explains its own errors; Ctrl-C may come before it does."""
+        with explaining(verbose=False):
+            return super().invoke(ctx)
 
 
 @click.group(

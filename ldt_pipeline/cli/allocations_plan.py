@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ldt_pipeline.settings import Settings
 
 _FILE = click.Path(path_type=Path)
+_WRONG_SHOWN = 20
 
 
 @click.command(
@@ -229,7 +230,7 @@ def _known_events(settings: Settings) -> list[str]:
 
 @contextmanager
 def _explaining_file() -> Generator[None]:
-    """Print each thing that is wrong in a line of its own."""
+    """Print each thing that is wrong in a line of its own, as far as a terminal shows them."""
     from ldt_pipeline.allocations.nodes import AllocationsFileError
 
     try:
@@ -238,8 +239,10 @@ def _explaining_file() -> Generator[None]:
         lines = str(error).splitlines()
         if len(lines) == 1:
             raise
-        for line in lines:
+        for line in lines[:_WRONG_SHOWN]:
             click.echo(clean(line), err=True)
+        if len(lines) > _WRONG_SHOWN:
+            click.echo(f"… and {len(lines) - _WRONG_SHOWN:,} more", err=True)
         raise CommandError(f"{len(lines)} things are wrong; nothing was sent.") from None
 
 

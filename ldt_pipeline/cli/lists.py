@@ -25,7 +25,8 @@ FORMAT = click.option(
     "to_format",
     type=click.Choice(["table", *_ENDINGS]),
     show_default="as the name of --out ends, or else table",
-    help="A table for the terminal, or every column as CSV, Excel or JSON (UTF-8, instants in UTC).",
+    help="A table for the terminal, or every column as CSV, Excel or JSON (UTF-8, instants in UTC). In "
+    "Excel open xlsx: CSV is for programs, without the mark by which Excel gets accents right.",
 )
 OUT = click.option(
     "--out",

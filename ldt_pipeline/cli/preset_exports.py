@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import get_args
 
 import click
 from upath import UPath
@@ -18,10 +19,10 @@ from ldt_pipeline.cli.published import open_published, read_start_list, start_da
 from ldt_pipeline.cli.text import counted
 from ldt_pipeline.erasing.ledger import last_of_each
 from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
-from ldt_pipeline.exporting.presets import PresetError, load_preset
+from ldt_pipeline.exporting.presets import FileFormat, Preset, PresetError, load_preset
 from ldt_pipeline.exporting.race_lists import NothingSentError, export
 from ldt_pipeline.exporting.reading import undated
-from ldt_pipeline.exporting.writing import UnencodableError
+from ldt_pipeline.exporting.writing import UnencodableError, suffix
 from ldt_pipeline.settings import Settings
 
 MADE_BY = "command"
@@ -43,12 +44,14 @@ def export_preset(
     Raises:
         CommandError: There is no such race or preset, nothing was sent before, or a file can't be
             written; the text says which.
+        click.UsageError: The file's name says another format than the preset's.
     """
     target = out.expanduser().absolute()
     if target.is_dir():
         raise CommandError(f"{target} is a folder: name a file in it with --out.")
     try:
         preset = load_preset(preset_name, settings.presets_dir)
+        _require_fitting_name(preset, out)
         reading = Reading.begin(settings)
         with open_published(settings.published_path) as connection:
             found = read_start_list(connection, race_id, on)
@@ -59,9 +62,8 @@ def export_preset(
                     f"Race {race_id} starts on {len(days)} days ({listed}), and a timing system wants "
                     "one: choose it with --on."
                 )
-            # Of a list that was emptied only the ledger knows which day's it was.
-            sent_day = "" if found.rows else _last_day(settings, race_id, recipient)
-            day = on or (days[0] if days else sent_day)
+            # Where nobody's start is known, or nobody is left, only the ledger knows which day's it was.
+            day = on or (days[0] if days else _last_day(settings, race_id, recipient))
             without_day = undated(connection, race_id) if on and days != [on] else []
             done = export(
                 connection,
@@ -72,6 +74,7 @@ def export_preset(
                 recipient=recipient,
                 about={"race_id": race_id, "on": str(day), "made_by": MADE_BY},
                 not_of_list=without_day,
+                was_undated=days == [day],
                 changes_only=changes_only,
                 reading=reading,
             )
@@ -97,6 +100,15 @@ def export_preset(
             f"{counted(done.left_out, 'participant')} left out, for want of "
             f"{' or '.join(preset.require)}: the target would make one up.",
             err=True,
+        )
+
+
+def _require_fitting_name(preset: Preset, out: Path) -> None:
+    ending = out.suffix.lower().removeprefix(".")
+    if ending in get_args(FileFormat) and ending != preset.format:
+        raise click.UsageError(
+            f"--out {out.name}: the preset {preset.name} writes {preset.format}, and whatever opens the "
+            f"file goes by its name. Let it end in {suffix(preset)}, or choose another preset."
         )
 
 

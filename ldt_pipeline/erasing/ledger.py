@@ -221,30 +221,40 @@ def _is_in_place(ledger: RawStore, manifest: Manifest) -> bool:
     return (ledger.root / FEED / _IN_PLACE / manifest.extract_id).exists()
 
 
-def last_sent(ledger_dir: Path, *, recipient: str | None, about: Mapping[str, str]) -> list[Entry]:
+def last_sent(
+    ledger_dir: Path,
+    *,
+    recipient: str | None,
+    about: Mapping[str, str],
+    or_on: Collection[str] = (),
+) -> list[Entry]:
     """Give what a recipient may have of exports of one kind.
 
     Args:
         ledger_dir: Where the ledger lies.
         recipient: Who received it.
         about: What the export was of: all of it has to be the same.
+        or_on: What `on` may be instead.
 
     Returns:
         The last export that is in place, and after it those that were begun since, of which nobody
         knows whether their files arrived. Nothing, where none is in place, or a later one is damaged.
     """
     ledger = RawStore(str(ledger_dir))
-    wanted = {"recipient": recipient or NOT_NAMED, **about}
+    wanted = {name: {value} for name, value in about.items()}
+    wanted["recipient"] = {recipient or NOT_NAMED}
+    if or_on:
+        wanted["on"] = {about["on"], *or_on}
     found = past_damage(ledger, lambda: _last_sent(ledger, wanted))
     if found and any(each.extract_id > found[0].export_id for each in all_set_aside(ledger)):
         return []  # a later one is damaged: nobody knows what they have by it
     return found
 
 
-def _last_sent(ledger: RawStore, wanted: Mapping[str, str]) -> list[Entry]:
+def _last_sent(ledger: RawStore, wanted: Mapping[str, Collection[str]]) -> list[Entry]:
     found: list[Manifest] = []
     for manifest in reversed(_in_order(ledger)):
-        if all(manifest.source.get(name) == value for name, value in wanted.items()):
+        if all(manifest.source.get(name) in values for name, values in wanted.items()):
             found.append(manifest)
             if _is_in_place(ledger, manifest):
                 return [_entry(ledger, each) for each in reversed(found)]

@@ -28,6 +28,9 @@ export (added, changed, withdrawn, moved or empty), the bib then, and whether th
 withdrawn)."""
 
 
+FileFormat = Literal["csv", "xlsx", "json", "parquet"]
+"""What a preset's file may be."""
+
 ISO_DAY: Final = "%Y-%m-%d"
 """How a day is written where a preset says nothing else."""
 _TRIED_TEXT: Final = "Bib;1\r\n"
@@ -61,7 +64,7 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     description: str
-    format: Literal["csv", "xlsx", "json", "parquet"]
+    format: FileFormat
     columns: tuple[PresetColumn, ...] = ()
     delimiter: str = ","
     encoding: str = "utf-8"

@@ -20,7 +20,7 @@ import duckdb
 from upath import UPath
 
 from ldt_pipeline.erasing import ledger
-from ldt_pipeline.erasing.ledger import Entry, Sent
+from ldt_pipeline.erasing.ledger import Sent
 from ldt_pipeline.erasing.meanwhile import ErasedMeanwhileError, Reading
 from ldt_pipeline.exporting.changes import Changes, compare, digest, layout, new_salt, plain
 from ldt_pipeline.exporting.leaving import Leavers, leavers
@@ -66,6 +66,7 @@ def export(
     recipient: str | None,
     about: dict[str, str],
     not_of_list: Sequence[dict[str, Any]] = (),
+    was_undated: bool = False,
     changes_only: bool = False,
     reading: Reading | None = None,
 ) -> Exported:
@@ -86,6 +87,7 @@ def export(
         about: What the list is of: `race_id`, perhaps `on` (the day), and `made_by`. An earlier
             export has to have the same.
         not_of_list: Rows of the race whose start isn't known: they aren't sent, nor withdrawn.
+        was_undated: Whether the list is the one that was of no day before its start was known.
         changes_only: Whether to write only what changed.
         reading: Tells whether somebody was erased since the published file was opened.
 
@@ -99,7 +101,13 @@ def export(
     about = {**about, "preset": preset.name}
     if changes_only:
         alive = {row["participant_id"] for row in (*rows, *not_of_list)}
-        entries = _last_sent(preset, ledger_dir, recipient=recipient, about=about)
+        or_on = [""] if was_undated else []
+        entries = ledger.last_sent(ledger_dir, recipient=recipient, about=about, or_on=or_on)
+        if not entries:
+            raise NothingSentError(
+                f"Nothing of this was sent to {recipient!r} yet in the layout {preset.name}: send "
+                "the whole list once, without --changes-since and with the same --recipient."
+            )
         found = compare(preset, kept, alive=alive, entries=entries)
     else:
         found = Changes(rows=plain(kept), left={}, kept_back={})
@@ -154,18 +162,6 @@ def export(
 def sendable(preset: Preset, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give the rows that have what a layout requires."""
     return [row for row in rows if all(row[name] for name in preset.require)]
-
-
-def _last_sent(
-    preset: Preset, ledger_dir: Path, *, recipient: str | None, about: dict[str, str]
-) -> list[Entry]:
-    entries = ledger.last_sent(ledger_dir, recipient=recipient, about=about)
-    if not entries:
-        raise NothingSentError(
-            f"Nothing of this was sent to {recipient!r} yet in the layout {preset.name}: send "
-            "the whole list once, without --changes-since and with the same --recipient."
-        )
-    return entries
 
 
 def _files(

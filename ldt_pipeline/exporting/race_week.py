@@ -36,6 +36,8 @@ class NoPeopleError(Exception):
 
 
 _UNFIT_FOR_A_NAME = re.compile(r"[^\w.-]+")
+_BYTES_OF_A_PART = 100
+"""File systems take names of 255 bytes: a race, a day, a preset and an ending."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,5 +228,6 @@ def _size(file: UPath) -> str | None:
 
 def _file_name(text: str) -> str:
     """Give a text as a part of a file's name; what had to be changed is told apart by a digest."""
-    name = _UNFIT_FOR_A_NAME.sub("_", text).lstrip(".")
+    fit = _UNFIT_FOR_A_NAME.sub("_", text).lstrip(".")
+    name = fit.encode()[:_BYTES_OF_A_PART].decode(errors="ignore")
     return name if name == text else f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -26,7 +26,7 @@ _MONTHS: Final = {
 _PLAIN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _ISO: Final = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*)?$"
 _COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})$"
-_DAY_FIRST: Final = r"^(\d{1,2}) ?[-/. ] ?(\d{1,2}) ?[-/. ] ?(\d{4})$"
+_DAY_FIRST: Final = r"^(\d{1,2}) ?[-/. ] ?(\d{1,2}) ?[-/. ] ?(\d{4})(?:,? \d{1,2}:\d{2}.*)?$"
 _DAY_FIRST_NAMED: Final = (
     r"^(?:[a-z]+,? )?(\d{1,2})(?:st|nd|rd|th|\.)?[ -]+(?:of )?([a-z]{3,9})\.?,?[ -]+(\d{4})$"
 )
@@ -36,8 +36,9 @@ _MONTH_NAMED_FIRST: Final = r"^([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4
 def parse_birth_date(text: pl.Series) -> pl.Series:
     """Read texts as dates of birth.
 
-    Read are ISO dates and date-times (whose date counts), days before months in numbers, as in the
-    United Kingdom and most of Europe ("07/03/1990" is in March), and months by their English names.
+    Read are ISO dates, days before months in numbers, as in the United Kingdom and most of Europe
+    ("07/03/1990" is in March), each also with a time behind it, which doesn't count, and months by their
+    English names. A year of two digits is none: who runs may be 5 or 105.
 
     Returns:
         Dates, null for what is none, for days that don't exist, and for those before 1900 or in

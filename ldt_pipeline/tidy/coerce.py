@@ -47,6 +47,8 @@ _MONEY_STEP: Final = Decimal("0.0001")
 _MONEY_LIMIT: Final = Decimal(10) ** 14
 
 _NAMING_KEYS: Final = ("label", "name", "title", "text", "value", "answer", "values")
+_FIRST_NAME_KEYS: Final = ("firstName", "givenName")
+_LAST_NAME_KEYS: Final = ("lastName", "familyName", "surname")
 _NAME_KEYS: Final = ("label", "question", "name", "title", "text", "key")
 _DEEPEST_ANSWER: Final = 8
 
@@ -299,8 +301,19 @@ def _as_name(value: Any) -> Any:
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         named = (members[key] for key in _NAME_KEYS if members.get(key) is not None)
-        return as_text(next(named, members))
+        return as_text(next(named, _of_person(members)))
     return as_text(value)
+
+
+def _of_person(members: dict[str, Any]) -> Any:
+    """Give a person's names, in an object of their own, as one; the object where they aren't in it."""
+    names = [
+        next((members[key] for key in keys if members.get(key) is not None), "")
+        for keys in (_FIRST_NAME_KEYS, _LAST_NAME_KEYS)
+    ]
+    texts = [each.strip() for each in names if isinstance(each, str)]
+    is_readable = len(texts) == len(names) and any(texts)
+    return " ".join(filter(None, texts)) if is_readable else members
 
 
 def _as_answer(value: Any, depth: int = 0) -> Any:

@@ -28,7 +28,7 @@ def simple_columns(items: Items, table: Table) -> dict[str, pl.Series]:
 
 def full_name(people: Items) -> pl.Series:
     """Give each one's full name: as it stands, else put together; null where there is none."""
-    whole = people.text("name", "fullName")
+    whole = people.named("name", "fullName")
     first = people.text("firstName", "givenName")
     last = people.text("lastName", "familyName", "surname")
     joined = pl.concat_str(

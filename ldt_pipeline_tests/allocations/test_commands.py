@@ -131,6 +131,18 @@ def test_an_export_is_what_its_name_says(ldt: Run, served: Sandbox, tmp_path: Pa
     assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "b.yaml").read_bytes()
 
 
+def test_what_is_wrong_in_many_rows_is_told_as_far_as_it_can_be_read(
+    ldt: Run, tmp_path: Path
+) -> None:
+    rows = ["event,partner,group,capacity", *["1,Owl,Gold,many"] * 30]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    ran = ldt("allocations", "plan", "a.csv")
+    told = ran.err.splitlines()
+    assert (ran.status, len(told)) == (1, 22)
+    assert told[19].startswith("a.csv:21: `capacity` must be a whole number")
+    assert told[20:] == ["… and 10 more", "Error: 30 things are wrong; nothing was sent."]
+
+
 def test_deleting_is_asked_for_and_claimed_places_are_kept(
     ldt: Run, served: Sandbox, tmp_path: Path
 ) -> None:

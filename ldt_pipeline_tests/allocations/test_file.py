@@ -157,6 +157,46 @@ def test_cells_that_mean_something_else_are_refused(
     assert expected in str(caught.value)
 
 
+def test_blank_columns_at_the_right_are_none(tmp_path: Path) -> None:
+    """A spreadsheet writes every column that anybody ever typed something into."""
+    text = "event,partner,group,capacity,,\n1,Owl,Gold,12,, \n1,Owl,Silver,3\n"
+    assert len(read(tmp_path, text, "a.csv").allocations[0].groups) == 2
+    with pytest.raises(AllocationsFileError, match=r"a\.csv:2: the row has more cells than the"):
+        read(tmp_path, text.replace(" \n", "note\n"), "a.csv")
+    with pytest.raises(AllocationsFileError, match=r"a\.csv:1: a column without a name"):
+        read(tmp_path, text.replace(",group", ",,group"), "a.csv")
+
+
+def test_every_row_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    rows = (
+        *("event,partner,group,capacity,settings", "1,Owl,Gold,12,{", "1,,Silver,3,"),
+        *("1,Owl,Bronze,many,", "1,Owl,Tin,3,,,x"),
+    )
+    with pytest.raises(AllocationsFileError) as caught:
+        read(tmp_path, "\n".join(rows), "a.csv")
+    told = sorted(each.partition(": ")[0] for each in str(caught.value).splitlines())
+    assert told == ["a.csv:2", "a.csv:3", "a.csv:4", "a.csv:5"]
+
+
+@pytest.mark.parametrize(
+    ("first", "separator", "line"),
+    [("", ",", 2), ("", ";", 2), ("", "\t", 2), ("sep=;\r\n", ";", 3), ("SEP=\t\n", "\t", 3)],
+)
+def test_spreadsheets_separate_cells_as_they_like(
+    tmp_path: Path, first: str, separator: str, line: int
+) -> None:
+    rows = ["event,partner,group,capacity,tickets", "1,Owl,Gold,12,0042", "1,Owl,Silver,many,0042"]
+    text = first + "\r\n".join(each.replace(",", separator) for each in rows)
+    with pytest.raises(AllocationsFileError) as caught:
+        read(tmp_path, text, "a.csv")
+    assert str(caught.value) == f"a.csv:{line + 1}: `capacity` must be a whole number."
+    group = read(tmp_path, text.replace("many", "3"), "a.csv").allocations[0].groups[1]
+    assert (group.fields["name"], group.fields["maxCapacity"]) == ("Silver", 3)
+    assert group.place.line == line + 1
+    with pytest.raises(AllocationsFileError, match=rf"a\.csv:{line - 1}: `colour` is not known in"):
+        read(tmp_path, text.replace("tickets", "colour"), "a.csv")
+
+
 def test_csv_errors_name_line_and_columns(tmp_path: Path) -> None:
     text = "event,partner,group,capacity\n2365756,Owl,Gold,12\n2365756,Owl,Silver,many\n"
     with pytest.raises(AllocationsFileError, match=r"a\.csv:3: `capacity` must be a whole"):

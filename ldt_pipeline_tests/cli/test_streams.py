@@ -1,4 +1,7 @@
-"""What becomes of a command whose output goes nowhere: a reader that has ended, a full disk, a closed stream."""
+"""What becomes of a command whose output goes nowhere: a reader that has ended, a full disk, a closed stream.
+
+And of one that is interrupted before it has begun.
+"""
 
 from __future__ import annotations
 
@@ -56,3 +59,37 @@ def test_closed_streams_keep_their_numbers(closed: str, tmp_path: Path) -> None:
     assert "unexpected" not in ran.err
     assert ("LDT_API_KEY is not set" in ran.out) == (">&-" not in closed.split())
     assert ran.err.startswith("Error: ") == ("2>&-" not in closed)
+
+
+INTERRUPTING = """
+import runpy, signal, sys
+
+command, module, *arguments = sys.argv[1:]
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            signal.raise_signal(signal.SIGINT)
+
+sys.modules.pop(module, None)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = [command, *arguments]
+runpy.run_path(command, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "ldt_pipeline.cli.sync", "logging"])
+def test_ctrl_c_while_modules_are_imported(module: str, tmp_path: Path) -> None:
+    """That takes half a second on a slow machine, in which people see that they mistyped something."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTING, str(LDT), module, "start-list", "r1"],
+        env={**clean_environment(), "LDT_DATA_DIR": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
+    assert "Aborted" not in done.stderr

@@ -114,3 +114,57 @@ def test_a_folder_of_presets_that_is_not_there(
     ran = CliRunner().invoke(start_list, options, prog_name="ldt")
     assert ran.exit_code == 1
     assert "mistyped, which is no folder" in ran.stderr
+
+
+def test_a_start_that_becomes_known_does_not_hide_what_was_sent(folder: Path) -> None:
+    """Nor does one that nobody knows any more: it is one list, as long as the race has one day."""
+    undated = [row(each, race_start_at=None, bib_number=None) for each in ("a", "b")]
+    settings = publish(folder, undated)
+    to("all")
+    republish(settings, [row("a", bib_number="8"), undated[1]])
+    changed = to("changes", "--changes-since", "last")
+    assert "Wrote 1 participant " in changed.stdout
+    assert "withdrawn" not in changed.stdout
+    republish(settings, undated)
+    assert "Wrote 1 participant " in to("changes", "--changes-since", "last").stdout
+    republish(settings, [row("a", bib_number="8"), undated[1]])
+    assert "Wrote 1 participant " in to("changes", "--changes-since", "last").stdout
+    assert "Wrote 0 participants " in to("changes", "--changes-since", "last").stdout
+
+
+def test_a_list_of_two_days_is_not_told_from_one_of_before_they_were_known(folder: Path) -> None:
+    """Each day's changes would have everybody of the other one withdrawn."""
+    undated = [row(each, race_start_at=None) for each in ("a", "b")]
+    settings = publish(folder, undated)
+    to("all")
+    republish(settings, [row("a"), row("b", race_start_at=NEXT_DAY)])
+    options = ("r1", "--preset", "zone4", "--out", "changes.csv", "--recipient", "Timing")
+    ran = CliRunner().invoke(
+        start_list, [*options, "--on", DAY, "--changes-since", "last"], prog_name="ldt"
+    )
+    assert ran.exit_code == 1
+    assert "Nothing of this was sent to 'Timing' yet" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("preset", "name", "is_taken"),
+    [
+        ("zone4", "list.xlsx", False),
+        ("xlsx", "list.csv", False),
+        ("json", "list.parquet", False),
+        ("csv", "list.JSON", False),
+        ("xlsx", "list.XLSX", True),
+        ("webscorer", "list.csv", True),
+        ("zone4", "list.v2", True),
+        ("xlsx", "list", True),
+    ],
+)
+def test_a_name_that_says_another_format(
+    folder: Path, preset: str, name: str, is_taken: bool
+) -> None:
+    """Excel opens no CSV that is called list.xlsx, and timing software reads no Excel file as CSV."""
+    publish(folder, [row("a")])
+    options = ("r1", "--preset", preset, "--out", name)
+    ran = CliRunner().invoke(start_list, options, prog_name="ldt")
+    assert (ran.exit_code, Path(name).exists()) == ((0, True) if is_taken else (2, False))
+    assert is_taken or f"--out {name}: the preset {preset} writes" in ran.stderr

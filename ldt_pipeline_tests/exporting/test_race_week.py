@@ -239,3 +239,10 @@ def test_odd_race_ids_do_not_share_a_file() -> None:
     assert len(names) == 6
     assert not any(set("/\\") & set(each) or each.startswith(".") for each in names)
     assert _file_name("3517810009") == "3517810009"
+
+
+def test_long_race_ids_fit_into_a_name_and_do_not_share_a_file(tmp_path: Path) -> None:
+    ids = [f"{'é' * 150}{end}" for end in ("1", "2")]
+    settings = publish(tmp_path / "data", [row(f"p{each[-1]}", race_id=each) for each in ids])
+    files = [each.files[0] for race_id in ids for each in export_race(settings, race_id, START)]
+    assert len({Path(each) for each in files if Path(each).is_file()}) == 4
