@@ -25,6 +25,9 @@ _MONTHS: Final = {
 
 _PLAIN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _ISO: Final = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*)?$"
+_MIDNIGHT_FURTHER_EAST: Final = r"^\d{4}\S+[t ]2[123]:00(?::00(?:\.0+)?)?(?:z|\+00:?00)$"
+"""Midnight of the next day in British Summer Time, or further east in Europe, as a browser writes it."""
+
 _COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})$"
 _DAY_FIRST: Final = r"^(\d{1,2}) ?[-/. ] ?(\d{1,2}) ?[-/. ] ?(\d{4})$"
 _DAY_FIRST_NAMED: Final = (
@@ -36,7 +39,8 @@ _MONTH_NAMED_FIRST: Final = r"^([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4
 def parse_birth_date(text: pl.Series) -> pl.Series:
     """Read texts as dates of birth.
 
-    Read are ISO dates and date-times (whose date counts), days before months in numbers, as in the
+    Read are ISO dates and date-times (whose date counts, or the next one where they are midnight in
+    Europe, told in UTC: nobody states the hour of a birth), days before months in numbers, as in the
     United Kingdom and most of Europe ("07/03/1990" is in March), and months by their English names.
 
     Returns:
@@ -60,8 +64,10 @@ def parse_birth_date(text: pl.Series) -> pl.Series:
 
 def _date_in_any_form(text: pl.Expr) -> pl.Expr:
     clean = text.str.strip_chars().str.to_lowercase().str.replace_all(r"\s+", " ")
+    iso = _date(clean, _ISO, year=1, month=2, day=3)
     candidates = [
-        _date(clean, _ISO, year=1, month=2, day=3),
+        pl.when(clean.str.contains(_MIDNIGHT_FURTHER_EAST)).then(iso.dt.offset_by("1d")),
+        iso,
         _date(clean, _DAY_FIRST, year=3, month=2, day=1),
         _date(clean, _COMPACT, year=1, month=2, day=3),
         _date(clean, _DAY_FIRST_NAMED, year=3, month=2, day=1),
