@@ -18,7 +18,7 @@ import duckdb
 
 from ldt_pipeline.tables import TABLES, Layer, Table, duckdb_type
 
-FORMAT = 3
+FORMAT = 4
 """Raised when records give other rows than before although no column changed: they are read again."""
 
 LINEAGE_COLUMNS = {
