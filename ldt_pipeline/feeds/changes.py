@@ -11,6 +11,7 @@ starts a little before the end of this one, so that rows that were committed lat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import msgspec
 
@@ -184,7 +185,10 @@ def has_unseen(
     page = first_page(client, newest_first)
     if any(map(is_unknown, page.records)):
         return True
-    if page.asked_at - OVERLAP < at.seen_at:
+    instants = [each.updated_at for each in page.records if each.updated_at is not None]
+    # Where the newest don't come first, news may be on any page.
+    is_ordered = all(newer >= older for newer, older in pairwise(instants))
+    if page.asked_at - OVERLAP < at.seen_at and (page.is_whole or is_ordered):
         return False
     tail = store.walk(feed.name, TAIL)
     if not page.is_whole or tail is None:

@@ -23,6 +23,7 @@ from ldt_pipeline.marts.starter_issues import (
     missing_names,
     missing_races,
     not_over,
+    statuses_that_end,
 )
 from ldt_pipeline.tables import table
 
@@ -32,6 +33,7 @@ def data_issues(
     start_list: pl.DataFrame,
     partner_allocations: pl.DataFrame,
     claimed: pl.DataFrame,
+    ended: pl.DataFrame,
     reserved_entry_groups: pl.DataFrame,
     unmapped_questions: pl.DataFrame,
     now: datetime,
@@ -47,6 +49,7 @@ def data_issues(
         start_list: The mart, or `STARTER_COLUMNS` of it.
         partner_allocations: The mart.
         claimed: Live participants counted by `GROUP_CLAIM` and `is_redacted`, with `entries`.
+        ended: `participant_id` and `status_details` of live participants with a status that `ENDED` finds.
         reserved_entry_groups: The tidy table.
         unmapped_questions: `question` and, if known, `answers`: how often it was answered.
         now: The instant, with its zone, that a race is near to or not, or over by.
@@ -67,6 +70,7 @@ def data_issues(
         duplicate_bibs(starters),
         missing_races(starters),
         missing_names(starters),
+        statuses_that_end(starters, ended),
         *ages(starters, minimum_ages or {}),
         entered_twice(starters),
         *missing_details(starters, now=now),

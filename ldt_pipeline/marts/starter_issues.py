@@ -1,7 +1,7 @@
 """Issues of single starters: what would go wrong at the start line or in the timing import.
 
-What belongs here: problems that can be seen in the start list alone, without its redacted rows and
-those whose race is over.
+What belongs here: problems that can be seen in the start list, without its redacted rows and those
+whose race is over, and in what the entries' statuses say.
 What doesn't: groups, codes and questions (`issues.py`, which puts all of them together).
 """
 
@@ -23,6 +23,12 @@ STARTER_COLUMNS = (
     *("emergency_contact_name", "emergency_contact_phone", "is_redacted"),
 )
 """The columns of the start list in which issues are looked for."""
+
+ENDED = (
+    r"(?i)(?:^|[^a-z])(?:cancel|refund|withdr|transfer|defer|declin|reject|revok|void|expir"
+    r"|unconfirm|unpaid)"
+)
+"""What a status says of an entry that doesn't stand: the API names none, so these are guesses."""
 
 _IDS_SHOWN = 5
 
@@ -189,6 +195,37 @@ def ages(starters: pl.DataFrame, minimum_ages: Mapping[str, int]) -> list[pl.Dat
         )
     )
     return [young, unknown, races]
+
+
+def statuses_that_end(starters: pl.DataFrame, ended: pl.DataFrame) -> pl.DataFrame:
+    """Starters whose newest status says that the entry is over: the last of those that came last.
+
+    They stay on the start list: which statuses there are, and what they mean, the API doesn't say.
+    """
+    newest = (
+        ended.select("participant_id", pl.col("status_details").alias("details"))
+        .with_row_index("entry")
+        .explode("details")
+        .unnest("details")
+        .with_row_index("position")
+        .sort("at", "position", nulls_last=False)
+        .unique("entry", keep="last", maintain_order=True)
+        .filter(pl.col("status").str.contains(ENDED).fill_null(value=False))
+    )
+    return starters.join(newest.select("participant_id"), on="participant_id", how="semi").select(
+        _starter_issue(
+            severity="warning",
+            kind="status_says_ended",
+            sentence=pl.format(
+                "Participant {} is on the start list of race {}, while Let's Do This gives the entry"
+                " a status such as cancelled, refunded or transferred (status_details in"
+                " participants): find out whether the person starts, and have the entry withdrawn"
+                " if not.",
+                "participant_id",
+                pl.col("race_id").fill_null("(none)"),
+            ),
+        )
+    )
 
 
 def missing_races(starters: pl.DataFrame) -> pl.DataFrame:

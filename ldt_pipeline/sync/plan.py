@@ -134,9 +134,12 @@ def _months(
     if at.watermark is None:
         return None if totals.total == 0 else (month_of(newest), month_of(newest))
     is_newer = totals.newest_updated_at is not None and totals.newest_updated_at > at.watermark
-    # A record without an instant may stand before all others, and hide which one is the newest.
-    is_unsure = not at.is_settled or (totals.newest_updated_at is None and totals.total != 0)
+    # A record without an instant may stand before all others, and hide which one is the newest. So does
+    # any older one where the order that was asked for isn't kept, or the newest was deleted.
+    is_hidden = totals.newest_updated_at is None or totals.newest_updated_at < at.watermark
+    is_unsure = not at.is_settled or (is_hidden and totals.total != 0)
     if is_newer or (is_unsure and has_unseen(client, store, feed, at, is_hasty=is_hasty)):
         first = at.next_after or at.watermark
+        newest = totals.asked_at if is_hidden else newest
         return month_of(min(first, newest)), month_of(max(newest, at.watermark))
     return None

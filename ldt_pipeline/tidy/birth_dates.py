@@ -25,6 +25,9 @@ _MONTHS: Final = {
 
 _PLAIN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _ISO: Final = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ].*)?$"
+_MIDNIGHT_FURTHER_EAST: Final = r"^\d{4}\S+[t ]2[123]:00(?::00(?:\.0+)?)?(?:z|\+00:?00)$"
+"""Midnight of the next day in British Summer Time, or further east in Europe, as a browser writes it."""
+
 _COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})$"
 _DAY_FIRST: Final = r"^(\d{1,2}) ?[-/. ] ?(\d{1,2}) ?[-/. ] ?(\d{4})(?:,? \d{1,2}:\d{2}.*)?$"
 _DAY_FIRST_NAMED: Final = (
@@ -37,8 +40,9 @@ def parse_birth_date(text: pl.Series) -> pl.Series:
     """Read texts as dates of birth.
 
     Read are ISO dates, days before months in numbers, as in the United Kingdom and most of Europe
-    ("07/03/1990" is in March), each also with a time behind it, which doesn't count, and months by their
-    English names. A year of two digits is none: who runs may be 5 or 105.
+    ("07/03/1990" is in March), each also with a time behind it, and months by their English names.
+    Nobody states the hour of a birth: a time doesn't count, but where it is midnight in Europe, told
+    in UTC, it is that of the next day. A year of two digits is none: who runs may be 5 or 105.
 
     Returns:
         Dates, null for what is none, for days that don't exist, and for those before 1900 or in
@@ -61,8 +65,10 @@ def parse_birth_date(text: pl.Series) -> pl.Series:
 
 def _date_in_any_form(text: pl.Expr) -> pl.Expr:
     clean = text.str.strip_chars().str.to_lowercase().str.replace_all(r"\s+", " ")
+    iso = _date(clean, _ISO, year=1, month=2, day=3)
     candidates = [
-        _date(clean, _ISO, year=1, month=2, day=3),
+        pl.when(clean.str.contains(_MIDNIGHT_FURTHER_EAST)).then(iso.dt.offset_by("1d")),
+        iso,
         _date(clean, _DAY_FIRST, year=3, month=2, day=1),
         _date(clean, _COMPACT, year=1, month=2, day=3),
         _date(clean, _DAY_FIRST_NAMED, year=3, month=2, day=1),

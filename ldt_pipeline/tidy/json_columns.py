@@ -102,9 +102,12 @@ class ColumnBuilder:
 
 
 def first_present(columns: Sequence[JsonColumn]) -> JsonColumn:
-    """Give the values of the first column that has one, row by row."""
+    """Give the values of the first column that has one, row by row; an empty text is none."""
     result = columns[0]
     for column in columns[1:]:
+        if (result.texts == "").any():
+            texts = result.texts.set(result.texts == "", None)
+            result = JsonColumn(texts, result.at, result.others)
         if result.present == len(result):
             break
         if column.present:

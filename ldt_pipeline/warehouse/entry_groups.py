@@ -16,6 +16,7 @@ from ldt_pipeline.marts.applying import FUNNEL_COLUMNS
 from ldt_pipeline.marts.attribution import GROUP_CLAIM
 from ldt_pipeline.marts.calendar import DESCRIPTION
 from ldt_pipeline.marts.common import WHITE_SPACE
+from ldt_pipeline.marts.starter_issues import ENDED
 from ldt_pipeline.warehouse.schema import listed
 
 # An entry that doesn't say when it changed is older than all that do.
@@ -94,6 +95,21 @@ def claimed_groups(connection: duckdb.DuckDBPyConnection, source: str) -> pl.Dat
         given="coalesce(gdpr_redacted, FALSE) AS is_redacted",
         measures="min(created_at) AS first_created_at, max(created_at) AS last_created_at",
     )
+
+
+def ended_entries(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
+    """Find live participants that have, or had, a status that says that the entry is over.
+
+    Returns:
+        `participant_id` and `status_details`.
+    """
+    ended = "list_filter(status_details, lambda each: regexp_matches(each.status, $ended))"
+    return connection.sql(
+        f"""
+        SELECT participant_id, status_details FROM ({source})
+        WHERE deleted_at IS NULL AND len({ended}) > 0""",
+        params={"ended": ENDED},
+    ).pl()
 
 
 def registered_by_day(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:

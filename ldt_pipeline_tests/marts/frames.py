@@ -73,6 +73,12 @@ def claimed(participants: pl.DataFrame) -> pl.DataFrame:
         return entry_groups.claimed_groups(_database(), "FROM some_participants")
 
 
+def ended(participants: pl.DataFrame) -> pl.DataFrame:
+    """Find participants with a status that says that it is over, as the warehouse does."""
+    with registered(_database(), "some_participants", participants):
+        return entry_groups.ended_entries(_database(), "FROM some_participants")
+
+
 def registrations(participants: pl.DataFrame) -> pl.DataFrame:
     """Count participants by start and day, as the warehouse does."""
     with registered(_database(), "some_participants", participants):

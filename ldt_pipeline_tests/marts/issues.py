@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from ldt_pipeline.marts import data_issues
-from ldt_pipeline_tests.marts.frames import NOW, claimed, questions, rows
+from ldt_pipeline_tests.marts.frames import NOW, claimed, ended, questions, rows
 
 NO_QUESTIONS = questions()
 
@@ -35,10 +35,12 @@ def found(
     minimum_ages: dict[str, int] | None = None,
     events_without_groups: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
+    entries = rows("participants", *(participants or []))
     return data_issues(
         start_list=rows("start_list", *starters),
         partner_allocations=rows("partner_allocations", *(allocations or [])),
-        claimed=claimed(rows("participants", *(participants or []))),
+        claimed=claimed(entries),
+        ended=ended(entries),
         reserved_entry_groups=rows("reserved_entry_groups", *(groups or [])),
         unmapped_questions=unmapped,
         now=now,

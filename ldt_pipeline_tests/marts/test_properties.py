@@ -29,6 +29,7 @@ from ldt_pipeline_tests.marts.frames import (
     applications_frames,
     claimed,
     described,
+    ended,
     group_frames,
     participants_frames,
     partner_frames,
@@ -81,6 +82,7 @@ def build(frames: Frames) -> Frames:
         partner_allocations=made["partner_allocations"],
         **only("reserved_entry_groups"),
         claimed=claims,
+        ended=ended(frames["participants"]),
         unmapped_questions=questions(("Shirt size", 2)),
         now=NOW,
     )

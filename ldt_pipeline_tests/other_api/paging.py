@@ -88,7 +88,7 @@ class Pager:
         """
         given = {key: value for key, value in query.items() if value not in {"", "null"}}
         size = self._size(given.get("page[size]"))
-        order = _order(given)
+        order = _order(given) if self._readings.obeys_sort else _Order(keys=())
         ordered = self._ordered(collection, given, order, belongs, belongs_key)
         after, before = given.get("page[after]"), given.get("page[before]")
         if after is not None and before is not None:

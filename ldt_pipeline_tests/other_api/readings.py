@@ -87,6 +87,8 @@ class Readings:
 
     default_order: Literal["insertion", "shuffled", "random"] = "insertion"
     """The order without `sort`: `shuffled` is odd but steady, `random` is new for every request."""
+    obeys_sort: bool = True
+    """Whether `sort[…]` does anything; else each list comes in its default order."""
     ties: Literal["by_id", "insertion", "random"] = "by_id"
     """The order among equal sort values; `random` is new for every request."""
 

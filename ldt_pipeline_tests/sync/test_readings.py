@@ -245,6 +245,22 @@ def test_the_newest_change_where_bounds_are_compared_by_seconds(tmp_path: Path) 
         assert_equals_truth(account, dataset)
 
 
+def test_lists_in_no_order_that_was_asked_for(tmp_path: Path) -> None:
+    """Neither its first record nor its first page says whether anything changed."""
+    readings = Readings(obeys_sort=False, default_order="shuffled", max_page_size=50)
+    dataset = small(readings)
+    with OtherApi(dataset, readings) as api:
+        account = Account.of(tmp_path, api)
+        account.sync(publish=False)
+        for each in dataset.live("participants"):
+            api.touch("participants", each["id"])  # more than a page of what changed just now
+        account.sync(publish=False)
+        for place in (60, -1):
+            api.touch("participants", dataset.live("participants")[place]["id"], bibNumber="0042")
+            account.sync(publish=False)
+            assert_equals_truth(account, dataset, is_published=False)
+
+
 def test_rosters_that_take_no_windows(tmp_path: Path) -> None:
     check(tmp_path, Readings(max_page_size=200, roster_windows=False))
 
