@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
+from ldt_pipeline.api import paging
 from ldt_pipeline.api.errors import ServerError
 from ldt_pipeline.api.paging import record_of
 from ldt_pipeline.api.windows import Window
+from ldt_pipeline.feeds import changes, reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
-from ldt_pipeline.feeds.changes import fetch_changes
+from ldt_pipeline.feeds.changes import fetch_changes, has_unseen
 from ldt_pipeline.feeds.positions import (
     OVERLAP,
     Position,
@@ -27,8 +29,16 @@ from ldt_pipeline.feeds.positions import (
     record_position,
     without_covered,
 )
+from ldt_pipeline.instants import format_instant
 from ldt_pipeline.raw import DELETIONS, RawStore, Walk
-from ldt_pipeline_tests.feeds.movement import assert_holds, client_of, record, records, serve
+from ldt_pipeline_tests.feeds.movement import (
+    assert_holds,
+    client_of,
+    newest_stored,
+    record,
+    records,
+    serve,
+)
 from ldt_pipeline_tests.other_api import Readings
 from ldt_pipeline_tests.warehouse.histories import START
 
@@ -215,3 +225,42 @@ def test_a_load_that_goes_on_sees_what_was_committed_late(tmp_path: Path) -> Non
         fetched = fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
         assert fetched.seen < 20
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_what_is_committed_late_beside_a_long_reading_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of a list was read at the beginning of the reading that ended there; and the newest change
+    is as old as its end."""
+    clock, step = START, timedelta(seconds=1)
+    newest = START + timedelta(hours=1)
+    dataset = records(60, newest=START)
+
+    def move(method: str, path: str, query: Mapping[str, str]) -> None:
+        nonlocal clock
+        clock += step
+        if query.get("updatedAt[after]", "").startswith("1969") and clock < newest:
+            # Closed windows were read; the tail wasn't.
+            dataset.touch("participants", "p00007", at=START - 2 * MINUTE)
+            clock = newest
+            dataset.touch("participants", "p00003", at=newest)
+
+    for module in (paging, reader, changes):
+        monkeypatch.setattr(module, "now", lambda: clock)
+    store = RawStore(str(tmp_path))
+    readings = Readings(max_page_size=10, date_header=False)
+    with serve(dataset, readings) as api, client_of(api) as client:
+        api.before_request = move
+        fetch_changes(client, store, PARTICIPANTS)
+        assert newest_stored(store)["p00003"] == format_instant(newest)
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        at = position(store, PARTICIPANTS)
+        assert at is not None
+        assert (at.watermark, at.read_at > newest) == (newest, True)
+        dataset.touch("participants", "p00011", at=newest - timedelta(seconds=10))
+        assert has_unseen(client, store, PARTICIPANTS, at)
+        fetch_changes(client, store, PARTICIPANTS)
+    assert_holds(store, dataset)
+    assert clock < newest + OVERLAP

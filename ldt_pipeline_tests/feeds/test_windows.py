@@ -207,7 +207,7 @@ def test_a_record_from_the_future_hides_nothing(future: timedelta, tmp_path: Pat
 
 def test_who_is_in_a_hurry_walks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A poll is ended after a minute: what is longer than a page is left to a run."""
-    monkeypatch.setattr(changes, "OVERLAP", timedelta())
+    monkeypatch.setattr(changes, "OVERLAP", timedelta(hours=-1))  # as if it had passed
     dataset = records(60, step_seconds=1)
     with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
         store = RawStore(str(tmp_path))
