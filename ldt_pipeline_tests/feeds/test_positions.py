@@ -20,7 +20,7 @@ from ldt_pipeline.api.paging import record_of
 from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds import changes, reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
-from ldt_pipeline.feeds.changes import fetch_changes, has_unseen
+from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything, has_unseen
 from ldt_pipeline.feeds.positions import (
     OVERLAP,
     Position,
@@ -228,8 +228,9 @@ def test_a_load_that_goes_on_sees_what_was_committed_late(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("short_windows")
+@pytest.mark.parametrize("is_whole", [False, True])
 def test_what_is_committed_late_beside_a_long_reading_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_whole: bool
 ) -> None:
     """The end of a list was read at the beginning of the reading that ended there; and the newest change
     is as old as its end."""
@@ -251,8 +252,14 @@ def test_what_is_committed_late_beside_a_long_reading_is_seen(
     store = RawStore(str(tmp_path))
     readings = Readings(max_page_size=10, date_header=False)
     with serve(dataset, readings) as api, client_of(api) as client:
-        api.before_request = move
-        fetch_changes(client, store, PARTICIPANTS)
+        if is_whole:
+            fetch_changes(client, store, PARTICIPANTS)
+            api.before_request = move
+            known = known_since(store, PARTICIPANTS, START - timedelta(days=1))
+            fetch_everything(client, store, PARTICIPANTS, known=known)
+        else:
+            api.before_request = move
+            fetch_changes(client, store, PARTICIPANTS)
         assert newest_stored(store)["p00003"] == format_instant(newest)
         fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
