@@ -268,6 +268,7 @@ def test_what_is_committed_late_beside_a_long_reading_is_seen(
         assert (at.watermark, at.read_at > newest) == (newest, True)
         dataset.touch("participants", "p00011", at=newest - timedelta(seconds=10))
         assert has_unseen(client, store, PARTICIPANTS, at)
+        dataset.touch("participants", "p00003", at=newest + timedelta(seconds=1))
         fetch_changes(client, store, PARTICIPANTS)
     assert_holds(store, dataset)
     assert clock < newest + OVERLAP

@@ -86,6 +86,9 @@ def test_every_record_on_a_bound(tmp_path: Path) -> None:
         store = RawStore(str(tmp_path))
         fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
+        at = position(store, PARTICIPANTS)
+        assert at is not None
+        assert at.watermark == max(each["updatedAt"] for each in dataset.live("participants"))
 
 
 def test_a_spike_does_not_split(tmp_path: Path) -> None:

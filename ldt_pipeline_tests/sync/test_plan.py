@@ -151,6 +151,31 @@ def test_where_the_newest_change_tells_not_all_the_end_is_looked_at(
 
 
 @pytest.mark.parametrize(
+    ("feed", "folder", "is_short_or_long"),
+    [
+        ("race_participants", "race_id=7", True),
+        ("deletions", "of=participants", True),
+        ("deletions", "of=applications", False),
+        ("event_applications", "event_id=7", False),
+    ],
+)
+def test_a_list_of_which_findings_are_damaged_is_reconciled(
+    feed: str,
+    folder: str,
+    *,
+    is_short_or_long: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = RawStore(str(tmp_path))
+    was_read(store, START)
+    error = DamagedExtractError("", feed=feed, folder=folder, extract_id="x", reason="test")
+    set_aside(store, error)
+    found, _ = plan(store, [page(5, START)], monkeypatch, held=5)
+    assert (found.months, found.is_short_or_long) == (None, is_short_or_long)
+
+
+@pytest.mark.parametrize(
     ("damaged", "newest", "months"),
     [
         (["2024-12"], START, ("2024-12", "2024-12")),
