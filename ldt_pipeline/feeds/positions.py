@@ -26,7 +26,7 @@ from ldt_pipeline.raw.quarantine import past_damage
 
 OVERLAP = dt.timedelta(minutes=5)
 """How long a row may take from its `updatedAt` to being visible: longer than any sane transaction.
-What is later still is found by comparing totals."""
+What is later still is found by comparing totals, where it is new, or else by reading the list whole."""
 
 TAIL = "tail"
 """The name of the one walk that tells how far a feed has been read."""
