@@ -20,7 +20,7 @@ from ldt_pipeline.api.paging import record_of
 from ldt_pipeline.api.windows import Window
 from ldt_pipeline.feeds import changes, reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
-from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything, has_unseen
+from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything, fetch_months, has_unseen
 from ldt_pipeline.feeds.positions import (
     OVERLAP,
     Position,
@@ -272,3 +272,20 @@ def test_what_is_committed_late_beside_a_long_reading_is_seen(
         fetch_changes(client, store, PARTICIPANTS)
     assert_holds(store, dataset)
     assert clock < newest + OVERLAP
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_a_whole_list_is_that_whatever_was_read_before(tmp_path: Path) -> None:
+    """Months that somebody had read again, and a whole reading that was interrupted, leave nothing out."""
+    dataset = records(100)
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        fetch_months(client, store, PARTICIPANTS, first="2025-05", last="2025-05")
+        assert [each.before for each in store.walks("participants") if each.before]
+        silent = dataset.live("participants")[50]
+        dataset.put("participants", {**silent, "bibNumber": "7"})
+        known = known_since(store, PARTICIPANTS, datetime(2000, 1, 1, tzinfo=UTC))
+        fetched, identities = fetch_everything(client, store, PARTICIPANTS, known=known)
+    assert identities == {each["id"] for each in dataset.live("participants")}
+    assert fetched.records == 1

@@ -270,22 +270,6 @@ def test_windows_that_were_finished_beside_a_failure_are_kept(tmp_path: Path) ->
     assert stored == {each for walk in store.walks("participants") for each in walk.extracts}
 
 
-def test_a_whole_list_is_that_whatever_was_read_before(tmp_path: Path) -> None:
-    """Months that somebody had read again, and a whole reading that was interrupted, leave nothing out."""
-    dataset = records(100)
-    store = RawStore(str(tmp_path))
-    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
-        fetch_changes(client, store, PARTICIPANTS)
-        fetch_months(client, store, PARTICIPANTS, first="2025-05", last="2025-05")
-        assert [each.before for each in store.walks("participants") if each.before]
-        silent = dataset.live("participants")[50]
-        dataset.put("participants", {**silent, "bibNumber": "7"})
-        known = known_since(store, PARTICIPANTS, datetime(2000, 1, 1, tzinfo=UTC))
-        fetched, identities = fetch_everything(client, store, PARTICIPANTS, known=known)
-    assert identities == {each["id"] for each in dataset.live("participants")}
-    assert fetched.records == 1
-
-
 def test_a_quiet_list_leaves_no_record_of_each_reading(tmp_path: Path) -> None:
     """It is read whole each night, and nothing is news."""
     dataset = records(100)

@@ -377,31 +377,6 @@ def test_bad_records_are_not_stored_again_each_night(account: Account, api: Othe
     assert account.store.extract_ids() == held
 
 
-def test_ids_that_are_numbers_with_a_point_are_of_the_records_that_are_held(tmp_path: Path) -> None:
-    """`"id": 123.0` is 123 everywhere: whoever was read whole isn't missing."""
-    dataset = make_dataset(
-        5, participants=20, applications=4, partners=2, groups=2, numeric_ids=True
-    )
-    with OtherApi(dataset, replace(READINGS, text_as_numbers=True)) as api:
-        answer = api.handle
-
-        def with_points(**request: Any) -> tuple[int, Any]:
-            status, value = answer(**request)
-            data = value.get("data", value)
-            for record in data if isinstance(data, list) else [data]:
-                if isinstance(record.get("id"), int):
-                    record["id"] = float(record["id"])
-            return status, value
-
-        api.handle = with_points  # type: ignore[method-assign]
-        account = Account.of(tmp_path, api)
-        account.sync(publish=False)
-        held = account.store.extract_ids()
-        account.reconcile_whole()
-        assert account.store.extract_ids() == held
-        assert_holds_what_is_live(account, dataset)
-
-
 def test_a_quiet_instant(account: Account, api: OtherApi) -> None:
     """Among entries that come by the second, the last gap; in a burst without one, before it."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
