@@ -7,9 +7,11 @@ record but its id and its last change, which the walk counts by.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import sys
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import msgspec
@@ -51,6 +53,10 @@ class _Key(msgspec.Struct, rename="camel"):
     updated_at: Any = None
 
 
+class _Written(msgspec.Struct):
+    id: msgspec.Raw
+
+
 class _Made(msgspec.Struct, rename="camel"):
     created_at: Any = None
 
@@ -58,6 +64,7 @@ class _Made(msgspec.Struct, rename="camel"):
 _T = TypeVar("_T")
 _PAGE = msgspec.json.Decoder(_PageEnvelope)
 _KEY = msgspec.json.Decoder(_Key)
+_WRITTEN = msgspec.json.Decoder(_Written)
 _MADE = msgspec.json.Decoder(_Made)
 _ESCAPES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -70,6 +77,9 @@ _COUNTED_FROM = 16 * 1024 if sys.version_info < (3, 12) else 0
 """Bytes from which on a record's brackets are counted: for usual ones that would cost more than all
 else that is done with a page. Up to Python 3.11 msgspec ends at 1,000 levels by itself, and what lies
 less deep in a small record does no harm: `tidy/` notes it as drift."""
+
+_WHOLE_MOST = 10**18
+"""From here on a number with a point is written as it came: an id isn't worked out of `1e99`."""
 
 _NOTHING = frozenset({b"null", b"{}", *(b'{"data":%s}' % each for each in (b"null", b"{}", b"[]"))})
 """An answer where there is no such record, without blanks."""
@@ -190,18 +200,48 @@ def parse_found(body: bytes, *, where: str) -> bytes:
 def record_key(record: bytes) -> tuple[str | None, dt.datetime | None]:
     """Give a record's id as text, and its last change; each None where it can't be read.
 
-    A record that can't be read gives (None, None): it is kept all the same, and rejected later.
+    A record that can't be read gives (None, None): it is kept all the same, and rejected later. The id is
+    the one that `tidy/` gives it: what it holds under another one would be missing in every list.
     """
     try:
         key = _KEY.decode(record)
+        record_id, updated_at = key.id, parse_instant(key.updated_at)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None, None
-    record_id = key.id
-    if type(record_id) is str and record_id:
-        return record_id, parse_instant(key.updated_at)
-    if isinstance(record_id, bool) or not isinstance(record_id, str | int):
-        record_id = None
-    return (str(record_id) if record_id not in (None, "") else None), parse_instant(key.updated_at)
+        record_id, updated_at = _id_alone(record), None
+    if type(record_id) is not str:
+        record_id = _id_text(record, record_id)
+    elif "\0" in record_id:
+        record_id = record_id.replace("\0", "")
+    return (None if not record_id or record_id.isspace() else record_id), updated_at
+
+
+def _id_alone(record: bytes) -> Any:
+    """Give the id of a record that can't be read so, but by `tidy/`: a number in it is too large."""
+    try:
+        written = _WRITTEN.decode(record).id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    try:
+        return msgspec.json.decode(written)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return math.inf
+
+
+def _id_text(record: bytes, record_id: Any) -> str | None:
+    """Give an id that is no text as one: a whole number without a point, any other as it was written."""
+    if isinstance(record_id, bool):
+        return "true" if record_id else "false"
+    if isinstance(record_id, int):
+        return str(record_id)
+    if not isinstance(record_id, float):
+        return None
+    written = str(_WRITTEN.decode(record).id, "utf-8")
+    try:
+        number = Decimal(written)
+    except InvalidOperation:
+        return None
+    is_whole = abs(number) < _WHOLE_MOST and number == number.to_integral_value()
+    return str(int(number)) if is_whole else written
 
 
 def created_at(record: bytes) -> dt.datetime | None:

@@ -26,8 +26,9 @@ from typing import Any, cast
 
 import msgspec
 
+from ldt_pipeline.api.answers import record_key
 from ldt_pipeline.instants import parse_instant
-from ldt_pipeline.tidy.coerce import UNREADABLE, as_flag, as_text
+from ldt_pipeline.tidy.coerce import as_flag
 
 STUB_KEYS = (
     *("id", "applicationId", "eventId", "eventOccurrenceId", "raceId", "raceStartDate"),
@@ -89,11 +90,7 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def identity_of(body: bytes) -> str | None:
     """Give a record's id as the tables have it; None where there is none or it can't be read."""
-    try:
-        value = _HEAD.decode(body).id
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return _id_text(value)
+    return record_key(body)[0]
 
 
 def is_readable(body: bytes) -> bool:
@@ -187,13 +184,6 @@ def _decode_members(body: bytes) -> dict[str, Any] | None:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
             record[key] = msgspec.json.decode(value)
     return record
-
-
-def _id_text(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    text = as_text(value)
-    return None if text is None or text is UNREADABLE or not text.strip() else text
 
 
 def _scalars(record: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ldt_pipeline.raw.quarantine import past_damage
 
 OVERLAP = dt.timedelta(minutes=5)
 """How long a row may take from its `updatedAt` to being visible: longer than any sane transaction.
-What is later still is found by comparing totals."""
+What is later still is found by comparing totals, where it is new, or else by reading the list whole."""
 
 TAIL = "tail"
 """The name of the one walk that tells how far a feed has been read."""
@@ -43,8 +43,8 @@ _END = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 class Position:
     """How far a feed has been read.
 
-    `watermark` is the newest change that was seen, `seen_at` when it was seen first, and `read_at`
-    when the end of the list was last read.
+    `watermark` is the newest change that was seen, `seen_at` when it was seen first (at the end of
+    the reading that did), and `read_at` when the end of the list was last read (the beginning of that).
     """
 
     watermark: dt.datetime | None
@@ -94,7 +94,7 @@ def record_position(store: RawStore, walk: Walk, at: Position | None) -> None:
     Closed windows that were walked before are forgotten: they only serve a load that goes on.
     """
     is_same = at is not None and at.watermark == walk.newest_updated_at
-    seen_at = at.seen_at if at is not None and is_same else walk.started_at
+    seen_at = at.seen_at if at is not None and is_same else walk.newest_seen_at or walk.started_at
     store.write_walk(msgspec.structs.replace(walk, newest_seen_at=seen_at), name=TAIL)
     store.forget_walks(walk.feed, but=TAIL)
 

@@ -171,7 +171,10 @@ class Reader:
 
         `read_at` is when the reading began that this is the end of.
         """
+        began = now()
         tail = self._read(Window(after=after), known)
+        # It was made before now, however long the reading took: by the clock of `started_at`.
+        seen_at = tail.started_at + max(now() - began, dt.timedelta())
         # What closed windows saw counts too, those of an interrupted load included: the tail after
         # them may be empty.
         seen = [each.newest_updated_at for each in self._store.walks(self._feed.name)]
@@ -179,7 +182,9 @@ class Reader:
         is_news = bool(self.fetched.manifests) or at is None or watermark != at.watermark
         if is_news or (at and not at.is_settled):
             started_at = min(filter(None, (read_at, tail.started_at)))
-            tail = msgspec.structs.replace(tail, newest_updated_at=watermark, started_at=started_at)
+            tail = msgspec.structs.replace(
+                tail, newest_updated_at=watermark, newest_seen_at=seen_at, started_at=started_at
+            )
             record_position(self._store, tail, at)
         else:
             # A list that is quiet for years is read whole each night.

@@ -9,6 +9,8 @@ import pytest
 
 from ldt_pipeline.api.answers import parse_found, parse_list, parse_page, record_key
 from ldt_pipeline.api.errors import NotFoundError, ResponseFormatError
+from ldt_pipeline.tidy import tidy_participants
+from ldt_pipeline_tests.tidy.records import raw
 
 ONE = {"id": 1}
 
@@ -79,9 +81,46 @@ def test_a_record_is_wrapped_or_not(answer: dict[str, Any], record: dict[str, An
     assert json.loads(parse_found(body(answer), where="x")) == record
 
 
+IDS = {
+    '"a"': "a",
+    '" a "': " a ",
+    "7": "7",
+    "0": "0",
+    "123456789012345678901234": "123456789012345678901234",
+    # As other languages write numbers; a whole one is the same id with and without a point.
+    "12345.0": "12345",
+    "12345678901234567.0": "12345678901234567",
+    "1e3": "1000",
+    "-0.0": "0",
+    "1.50": "1.50",
+    "1e22": "1e22",
+    "1e400": "1e400",
+    "true": "true",
+    '"a\\u0000b"': "ab",
+    '"\\u0000"': None,
+    '" "': None,
+    '"\\u00a0"': None,
+    '""': None,
+    "null": None,
+    "[1]": None,
+    '{"id": 1}': None,
+}
+
+
+@pytest.mark.parametrize(("written", "found"), IDS.items())
+@pytest.mark.parametrize("rest", ["", ', "updatedAt": 1e400'])
+def test_an_id_is_the_same_in_a_walk_and_in_the_tables(
+    written: str, found: str | None, rest: str
+) -> None:
+    """Else whoever is read has gone, as no list holds the id under which they are held."""
+    record = f'{{"id": {written}{rest}}}'.encode()
+    assert record_key(record) == (found, None)
+    tidied = tidy_participants(raw(record))
+    assert tidied.tables["participants"]["participant_id"].to_list() == ([found] if found else [])
+
+
 @pytest.mark.parametrize(
-    ("value", "found"),
-    [("a", "a"), (7, "7"), (0, "0"), ("", None), (None, None), (True, None), (1.5, None)],
+    "record", [b"", b"null", b"[]", b'{"id": "a"', b'{"id": 01}', b'{"x": "a"}']
 )
-def test_what_is_an_id(value: Any, found: str | None) -> None:
-    assert record_key(body({"id": value})) == (found, None)
+def test_what_is_no_record_has_no_id(record: bytes) -> None:
+    assert record_key(record) == (None, None)

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from ldt_pipeline.erasing import forms
+from ldt_pipeline.tidy import tidy_participants
+from ldt_pipeline_tests.tidy.records import raw
 
 RECORD = (
     b'{"id": "a1", "eventId": "e", "raceId": "r", "bibNumber": "07", %s, '
@@ -72,3 +74,24 @@ def test_what_is_erased_is_known_by_its_texts_all_the_same(other: bytes) -> None
     body = RECORD % (b'"gdprRedacted": false', other)
     assert "SECRET" in forms.personal_texts(body, forms.stub(body, "a1"))
     assert json.loads(forms.stub(body, "a1"))["raceId"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("written", "record_id"),
+    [
+        *(
+            ('"a\\u0000b"', "ab"),
+            ("12345.0", "12345"),
+            ("12345678901234567.0", "12345678901234567"),
+        ),
+        *(("1e22", "1e22"), ("1.50", "1.50"), ('"\\u0000"', None)),
+    ],
+)
+def test_whoever_is_erased_is_found_by_the_id_of_the_tables(
+    written: str, record_id: str | None
+) -> None:
+    body = f'{{"id": {written}, "firstName": "Zoë"}}'.encode()
+    assert forms.identity_of(body) == record_id
+    tidied = tidy_participants(raw(body))
+    ids = tidied.tables["participants"]["participant_id"].to_list()
+    assert ids == ([] if record_id is None else [record_id])

@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
+from ldt_pipeline.api import paging
 from ldt_pipeline.api.errors import ServerError
 from ldt_pipeline.api.paging import record_of
 from ldt_pipeline.api.windows import Window
+from ldt_pipeline.feeds import changes, reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
-from ldt_pipeline.feeds.changes import fetch_changes
+from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything, fetch_months, has_unseen
 from ldt_pipeline.feeds.positions import (
     OVERLAP,
     Position,
@@ -27,8 +29,16 @@ from ldt_pipeline.feeds.positions import (
     record_position,
     without_covered,
 )
+from ldt_pipeline.instants import format_instant
 from ldt_pipeline.raw import DELETIONS, RawStore, Walk
-from ldt_pipeline_tests.feeds.movement import assert_holds, client_of, record, records, serve
+from ldt_pipeline_tests.feeds.movement import (
+    assert_holds,
+    client_of,
+    newest_stored,
+    record,
+    records,
+    serve,
+)
 from ldt_pipeline_tests.other_api import Readings
 from ldt_pipeline_tests.warehouse.histories import START
 
@@ -215,3 +225,67 @@ def test_a_load_that_goes_on_sees_what_was_committed_late(tmp_path: Path) -> Non
         fetched = fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
         assert fetched.seen < 20
+
+
+@pytest.mark.usefixtures("short_windows")
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_what_is_committed_late_beside_a_long_reading_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_whole: bool
+) -> None:
+    """The end of a list was read at the beginning of the reading that ended there; and the newest change
+    is as old as its end."""
+    clock, step = START, timedelta(seconds=1)
+    newest = START + timedelta(hours=1)
+    dataset = records(60, newest=START)
+
+    def move(method: str, path: str, query: Mapping[str, str]) -> None:
+        nonlocal clock
+        clock += step
+        if query.get("updatedAt[after]", "").startswith("1969") and clock < newest:
+            # Closed windows were read; the tail wasn't.
+            dataset.touch("participants", "p00007", at=START - 2 * MINUTE)
+            clock = newest
+            dataset.touch("participants", "p00003", at=newest)
+
+    for module in (paging, reader, changes):
+        monkeypatch.setattr(module, "now", lambda: clock)
+    store = RawStore(str(tmp_path))
+    readings = Readings(max_page_size=10, date_header=False)
+    with serve(dataset, readings) as api, client_of(api) as client:
+        if is_whole:
+            fetch_changes(client, store, PARTICIPANTS)
+            api.before_request = move
+            known = known_since(store, PARTICIPANTS, START - timedelta(days=1))
+            fetch_everything(client, store, PARTICIPANTS, known=known)
+        else:
+            api.before_request = move
+            fetch_changes(client, store, PARTICIPANTS)
+        assert newest_stored(store)["p00003"] == format_instant(newest)
+        fetch_changes(client, store, PARTICIPANTS)
+        assert_holds(store, dataset)
+        at = position(store, PARTICIPANTS)
+        assert at is not None
+        assert (at.watermark, at.read_at > newest) == (newest, True)
+        dataset.touch("participants", "p00011", at=newest - timedelta(seconds=10))
+        assert has_unseen(client, store, PARTICIPANTS, at)
+        dataset.touch("participants", "p00003", at=newest + timedelta(seconds=1))
+        fetch_changes(client, store, PARTICIPANTS)
+    assert_holds(store, dataset)
+    assert clock < newest + OVERLAP
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_a_whole_list_is_that_whatever_was_read_before(tmp_path: Path) -> None:
+    """Months that somebody had read again, and a whole reading that was interrupted, leave nothing out."""
+    dataset = records(100)
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        fetch_months(client, store, PARTICIPANTS, first="2025-05", last="2025-05")
+        assert [each.before for each in store.walks("participants") if each.before]
+        silent = dataset.live("participants")[50]
+        dataset.put("participants", {**silent, "bibNumber": "7"})
+        known = known_since(store, PARTICIPANTS, datetime(2000, 1, 1, tzinfo=UTC))
+        fetched, identities = fetch_everything(client, store, PARTICIPANTS, known=known)
+    assert identities == {each["id"] for each in dataset.live("participants")}
+    assert fetched.records == 1

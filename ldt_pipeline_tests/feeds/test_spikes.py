@@ -149,6 +149,24 @@ def test_what_arrives_in_a_piece_that_was_read_is_noticed(number: int, tmp_path:
     assert_holds(store, dataset)
 
 
+def test_what_arrives_after_all_pieces_were_read_is_noticed(tmp_path: Path) -> None:
+    """Right before the spike is counted once more."""
+    dataset = drawn(200)
+    store = RawStore(str(tmp_path))
+
+    def arrive(method: str, path: str, query: Mapping[str, str]) -> None:
+        bounds = {"updatedAt[after]", "updatedAt[before]"}
+        if query["page[size]"] == "1" and bounds <= query.keys() and by_creation(api):
+            api.before_request = None
+            dataset.put("participants", record("x", DRAWN_AT))
+
+    with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
+        api.before_request = arrive
+        fetch_changes(client, store, PARTICIPANTS)
+        assert api.before_request is None
+    assert_holds(store, dataset)
+
+
 class _Slow(list[Window]):
     """Pieces that take their time to be counted, so that other threads count theirs meanwhile."""
 

@@ -86,6 +86,9 @@ def test_every_record_on_a_bound(tmp_path: Path) -> None:
         store = RawStore(str(tmp_path))
         fetch_changes(client, store, PARTICIPANTS)
         assert_holds(store, dataset)
+        at = position(store, PARTICIPANTS)
+        assert at is not None
+        assert at.watermark == max(each["updatedAt"] for each in dataset.live("participants"))
 
 
 def test_a_spike_does_not_split(tmp_path: Path) -> None:
@@ -207,7 +210,7 @@ def test_a_record_from_the_future_hides_nothing(future: timedelta, tmp_path: Pat
 
 def test_who_is_in_a_hurry_walks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A poll is ended after a minute: what is longer than a page is left to a run."""
-    monkeypatch.setattr(changes, "OVERLAP", timedelta())
+    monkeypatch.setattr(changes, "OVERLAP", timedelta(hours=-1))  # as if it had passed
     dataset = records(60, step_seconds=1)
     with serve(dataset, Readings(max_page_size=10)) as api, client_of(api) as client:
         store = RawStore(str(tmp_path))

@@ -51,14 +51,14 @@ def plan(
         return found, client.requests_sent
 
 
-def was_read(store: RawStore, watermark: datetime | None) -> None:
-    """Note that the list was read to its end, long after its newest change."""
+def was_read(store: RawStore, watermark: datetime | None, *, after: timedelta = 90 * DAY) -> None:
+    """Note that the list was read to its end, by default long after its newest change."""
     walk = Walk(
         walk_id="w",
         feed=PARTICIPANTS.name,
         after=None,
         before=None,
-        started_at=START + 90 * DAY,
+        started_at=START + after,
         newest_updated_at=watermark,
         newest_seen_at=START,
         total=None,
@@ -145,6 +145,54 @@ def test_a_list_that_was_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     was_read(store, None)
     assert plan(store, [page(0)], monkeypatch)[0].is_quiet
     assert plan(store, [page(1, LATER)], monkeypatch)[0].months == ("2025-03", "2025-03")
+
+
+@pytest.mark.parametrize(
+    ("after", "newest"),
+    [
+        # Read right after its newest change: an older one may have been committed since.
+        (timedelta(minutes=1), START),
+        # A record without an instant stands before all others, and hides which one is the newest.
+        (90 * DAY, None),
+    ],
+)
+def test_where_the_newest_change_tells_not_all_the_end_is_looked_at(
+    after: timedelta, newest: datetime | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RawStore(str(tmp_path))
+    was_read(store, START, after=after)
+    answers = [page(5, newest), page(1, START + timedelta(seconds=2))]
+    found, requests = plan(store, answers, monkeypatch, held=5)
+    assert found.months is not None
+    assert (found.months[0], requests) == ("2025-01", 2)
+    nothing = answer({"data": [], "page": {"totalResults": 0}})
+    found, requests = plan(store, [page(5, newest), nothing], monkeypatch, held=5)
+    assert (found.is_quiet, requests) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    ("feed", "folder", "is_short_or_long"),
+    [
+        ("race_participants", "race_id=7", True),
+        ("deletions", "of=participants", True),
+        ("deletions", "of=applications", False),
+        ("event_applications", "event_id=7", False),
+    ],
+)
+def test_a_list_of_which_findings_are_damaged_is_reconciled(
+    feed: str,
+    folder: str,
+    *,
+    is_short_or_long: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = RawStore(str(tmp_path))
+    was_read(store, START)
+    error = DamagedExtractError("", feed=feed, folder=folder, extract_id="x", reason="test")
+    set_aside(store, error)
+    found, _ = plan(store, [page(5, START)], monkeypatch, held=5)
+    assert (found.months, found.is_short_or_long) == (None, is_short_or_long)
 
 
 @pytest.mark.parametrize(

@@ -355,6 +355,31 @@ def test_our_clock_is_wrong_and_the_api_does_not_tell_its_own(
         assert_equals_truth(account, dataset, is_published=False)
 
 
+def test_ids_that_are_numbers_with_a_point_are_of_the_records_that_are_held(tmp_path: Path) -> None:
+    """`"id": 123.0` is 123 everywhere: whoever was read whole isn't missing."""
+    dataset = make_dataset(
+        5, participants=20, applications=4, partners=2, groups=2, numeric_ids=True
+    )
+    with OtherApi(dataset, replace(SMALL_PAGES, text_as_numbers=True)) as api:
+        answer = api.handle
+
+        def with_points(**request: Any) -> tuple[int, Any]:
+            status, value = answer(**request)
+            data = value.get("data", value)
+            for record in data if isinstance(data, list) else [data]:
+                if isinstance(record.get("id"), int):
+                    record["id"] = float(record["id"])
+            return status, value
+
+        api.handle = with_points  # type: ignore[method-assign]
+        account = Account.of(tmp_path, api)
+        account.sync(publish=False)
+        held = account.store.extract_ids()
+        account.reconcile_whole()
+        assert account.store.extract_ids() == held
+        assert_equals_truth(account, dataset)
+
+
 def test_every_reading_has_a_test() -> None:
     others = {
         "fields",
