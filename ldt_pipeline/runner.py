@@ -51,6 +51,7 @@ from ldt_pipeline.sync.compare import compare_with_api, compare_with_raw
 from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.sync.plan import FeedPlan
 from ldt_pipeline.sync.state import State, read_state
+from ldt_pipeline.sync.unlisted import doubted
 from ldt_pipeline.warehouse.books import note_comparison
 from ldt_pipeline.warehouse.connection import (
     DamagedWarehouseError,
@@ -311,6 +312,12 @@ def _reconcile(
         say("Finding out what was deleted" if not whole else "Reading whole lists to reconcile")
         runner.run(RECONCILE, config=reconcile_config(whole=whole, feeds=uneven))
         runner.run(LOAD)
+        for feed in uneven if whole else ():
+            if unlisted := doubted(store, feed):
+                say(
+                    f"{len(unlisted)} {feed} are missing from their list, while the API gives them by "
+                    "id: they count as deleted if it still lacks them in an hour"
+                )
         uneven = _still_uneven(settings, store, uneven)
         if not uneven:
             return

@@ -280,6 +280,7 @@ def _settle_warehouse(
                 api_total=api_total,
                 created_before=created_before,
                 compared_at=compared_at,
+                doubted=store.unlisted(feed).since,
             )
             note_comparison(connection, comparison)
         # What loading found to be due stays noted: it arrived while this was under way.

@@ -14,6 +14,7 @@ from ldt_pipeline.raw.manifests import (
     Manifest,
     NotFound,
     Part,
+    Unlisted,
     Walk,
 )
 from ldt_pipeline.raw.store import RawStore
@@ -27,5 +28,6 @@ __all__ = [
     "NotFound",
     "Part",
     "RawStore",
+    "Unlisted",
     "Walk",
 ]

@@ -23,7 +23,7 @@ from upath import UPath
 
 from ldt_pipeline.instants import now
 from ldt_pipeline.raw.files import durable_file, hold, write_durably
-from ldt_pipeline.raw.manifests import ListTotal, Manifest, NotFound, Part, Walk
+from ldt_pipeline.raw.manifests import ListTotal, Manifest, NotFound, Part, Unlisted, Walk
 
 DATA_SUFFIX = ".ndjson.zst"
 MANIFEST_SUFFIX = ".manifest.json"
@@ -275,6 +275,6 @@ def _partition_name(value: str) -> str:
     return name if len(name) <= _FOLDER_NAME_MOST else hashlib.sha256(name.encode()).hexdigest()
 
 
-def encode(value: Manifest | Walk | ListTotal | NotFound) -> bytes:
+def encode(value: Manifest | Walk | ListTotal | NotFound | Unlisted) -> bytes:
     """Write a record of what was read, as JSON that people can read."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

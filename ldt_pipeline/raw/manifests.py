@@ -74,6 +74,14 @@ class ListTotal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     asked_at: dt.datetime
 
 
+class Unlisted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Since when a list, read whole, lacks records that the API still gives, by their ids."""
+
+    format: int = FORMAT
+    feed: str
+    since: dict[str, dt.datetime]
+
+
 class NotFound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the API last answered 404 for a list that was read before, by partition.
 

@@ -36,15 +36,16 @@ from ldt_pipeline.raw.extract_files import (
 )
 from ldt_pipeline.raw.files import write_durably
 from ldt_pipeline.raw.generations import base_of, newest_generations, next_generation
-from ldt_pipeline.raw.manifests import ListTotal, Manifest, NotFound, Part, Walk
+from ldt_pipeline.raw.manifests import ListTotal, Manifest, NotFound, Part, Unlisted, Walk
 
 PACK_SUFFIX = "-pack"
 """How ids of compacted extracts end (before their generation)."""
 _WALKS = "walks"
 _TOTAL = "total.json"
 _NOT_FOUND = "not_found.json"
+_UNLISTED = "unlisted.json"
 _LISTINGS_MOST = 5
-_Kind = TypeVar("_Kind", Walk, ListTotal, NotFound)
+_Kind = TypeVar("_Kind", Walk, ListTotal, NotFound, Unlisted)
 _logger = logging.getLogger(__name__)
 
 
@@ -215,6 +216,16 @@ class RawStore:
         path = self.root / feed / _NOT_FOUND
         found = _decode_or_forget(path, NotFound) if path.exists() else None
         return found or NotFound(feed=feed, asked_at={})
+
+    def write_unlisted(self, unlisted: Unlisted) -> None:
+        """Keep which records a list lacks, in the place of what was kept before."""
+        write_durably(self.root / unlisted.feed / _UNLISTED, encode(unlisted))
+
+    def unlisted(self, feed: str) -> Unlisted:
+        """Give which records a list lacked when it was last read whole, and the API gave by id."""
+        path = self.root / feed / _UNLISTED
+        found = _decode_or_forget(path, Unlisted) if path.exists() else None
+        return found or Unlisted(feed=feed, since={})
 
     def has_partition(self, feed: str, partition_key: str, partition: str) -> bool:
         """Whether a partition holds any extract."""

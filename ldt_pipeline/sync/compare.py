@@ -16,6 +16,7 @@ from ldt_pipeline.feeds.catalogue import ChangeFeed
 from ldt_pipeline.feeds.positions import OVERLAP, position
 from ldt_pipeline.feeds.totals import ask_total_created_before, ask_totals
 from ldt_pipeline.raw import ListTotal, RawStore
+from ldt_pipeline.sync.unlisted import doubted
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.books import Comparison
 
@@ -46,6 +47,7 @@ def compare_with_api(
         api_total=totals.total,
         created_before=None,
         compared_at=totals.asked_at,
+        doubted=doubted(store, feed.name),
     )
     at = position(store, feed)
     moved = (
@@ -63,6 +65,7 @@ def compare_with_api(
         api_total=ask_total_created_before(client, feed, moment),
         created_before=moment,
         compared_at=totals.asked_at,
+        doubted=doubted(store, feed.name),
     )
 
 
@@ -96,4 +99,6 @@ def compare_with_raw(
         api_total=last.total,
         created_before=last.created_before,
         compared_at=last.asked_at,
+        # However long ago: whoever was doubted didn't count when that total agreed.
+        doubted=store.unlisted(feed.name).since,
     )

@@ -16,6 +16,7 @@ from ldt_pipeline.feeds.changes import fetch_everything
 from ldt_pipeline.feeds.reader import list_request
 from ldt_pipeline.feeds.rosters import (
     UNCLEAR_MOST,
+    Confirmed,
     confirm_missing,
     fetch_roster,
     roster_totals,
@@ -25,6 +26,7 @@ from ldt_pipeline.feeds.rosters import (
 from ldt_pipeline.raw import DELETIONS, Manifest, RawStore
 from ldt_pipeline.raw.quarantine import SetAside, note_read_again, waiting_of
 from ldt_pipeline.settings import Settings
+from ldt_pipeline.sync.unlisted import decide
 from ldt_pipeline.warehouse.books import tombstones_of
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.read import hashes, live_counts_by
@@ -154,17 +156,20 @@ def _settle_missing(
     *,
     list_is_whole: bool,
 ) -> None:
-    if not missing:
-        return
-    confirmed = confirm_missing(client, feed, missing)
+    confirmed = confirm_missing(client, feed, missing) if missing else Confirmed()
     result.unclear += len(confirmed.unclear)
     if confirmed.unclear and list_is_whole:
         # Unclear because of the ids, not of the key or of an outage: the list is still given.
         first_record(client, list_request(feed))
         confirmed.deleted += confirmed.unclear
+    unlisted = decide(store, feed, confirmed, missing) if list_is_whole else None
     store_confirmed(store, feed, confirmed)
+    if unlisted is not None and unlisted != store.unlisted(feed.name):
+        store.write_unlisted(unlisted)
     result.deleted += len(confirmed.deleted)
     result.still_there += len(confirmed.found)
+    if not missing:
+        return
     _logger.info(
         "%s: %d records are gone, %d have moved, of %d the API's answers say neither.",
         feed.name,

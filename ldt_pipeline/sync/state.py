@@ -17,6 +17,7 @@ from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.extract_files import partition_folder
 from ldt_pipeline.raw.quarantine import waiting
 from ldt_pipeline.settings import Settings
+from ldt_pipeline.sync.unlisted import doubted
 from ldt_pipeline.warehouse import books
 from ldt_pipeline.warehouse.checking import wait_is_over
 from ldt_pipeline.warehouse.connection import open_warehouse
@@ -45,7 +46,7 @@ class EventState:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What we hold. `held` and `rejected` count records by feed.
+    """What we hold. `held` and `rejected` count records by feed, but for those that are doubted.
 
     `uneven` are the feeds that didn't agree with the API when they were last compared, with when
     they last did; not those that were never read to their end. `wait_is_over` where one of them was
@@ -80,7 +81,10 @@ def read_state(settings: Settings, *, wait_seconds: float = 3600.0) -> State:
         store = RawStore(str(settings.raw_dir))
         not_loaded = pending(connection, store)
         return State(
-            held={feed.name: live_count(connection, feed.entity) for feed in CHANGE_FEEDS},
+            held={
+                feed.name: live_count(connection, feed.entity, without=doubted(store, feed.name))
+                for feed in CHANGE_FEEDS
+            },
             rejected={
                 feed.name: books.rejected_count(connection, feed.entity) for feed in CHANGE_FEEDS
             },

@@ -7,6 +7,7 @@ What doesn't: marts of people and places (`marts/`).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import duckdb
@@ -60,12 +61,13 @@ def compare(
     api_total: int | None,
     created_before: dt.datetime | None,
     compared_at: dt.datetime,
+    doubted: Collection[str] = (),
 ) -> Comparison:
-    """Compare what we hold with a total that the API gave."""
+    """Compare what we hold, but for records that are `doubted`, with a total that the API gave."""
     return Comparison(
         feed=feed,
         api_total=api_total,
-        held=live_count(connection, entity, created_before=created_before),
+        held=live_count(connection, entity, created_before=created_before, without=doubted),
         rejected=rejected_count(connection, entity),
         created_before=created_before,
         compared_at=compared_at,

@@ -10,7 +10,7 @@ event that is younger than the last one that had it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 import polars as pl
@@ -67,13 +67,22 @@ def read_table(
 
 
 def live_count(
-    connection: duckdb.DuckDBPyConnection, name: str, *, created_before: dt.datetime | None = None
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    *,
+    created_before: dt.datetime | None = None,
+    without: Collection[str] = (),
 ) -> int:
-    """Count the live records of a table, all or those created before an instant."""
+    """Count the live records of a table, all or those created before an instant, but for some ids."""
     query = f"SELECT count(*) FROM ({relation(table(name))}) WHERE deleted_at IS NULL"
-    if created_before is None:
-        return connection.execute(query).fetchall()[0][0]
-    return connection.execute(f"{query} AND created_at < ?", [created_before]).fetchall()[0][0]
+    parameters: list[object] = []
+    if created_before is not None:
+        query += " AND created_at < ?"
+        parameters.append(created_before)
+    if without:
+        query += f' AND "{table(name).key[0]}" NOT IN (SELECT unnest(?::VARCHAR[]))'
+        parameters.append(list(without))
+    return connection.execute(query, parameters).fetchall()[0][0]
 
 
 def live_counts_by(connection: duckdb.DuckDBPyConnection, name: str, column: str) -> dict[str, int]:
