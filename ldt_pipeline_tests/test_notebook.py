@@ -72,6 +72,13 @@ def test_a_notebook_in_a_folder_of_its_own(path: Path, monkeypatch: pytest.Monke
         ldt.connect()
 
 
+def test_a_misspelt_table_is_not_put_down_to_the_file(path: Path) -> None:
+    with pytest.raises(
+        ldt.NotPublishedError, match=r"start_lists.*Unless that is misspelt, it was"
+    ):
+        ldt.read_frame("SELECT bib_number FROM start_lists", {}, {})
+
+
 def test_help_and_completion_name_every_function() -> None:
     """They are looked up when they are used: without `__dir__`, neither would find one."""
     assert set(ldt.__all__) <= set(dir(ldt))
