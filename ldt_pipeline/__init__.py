@@ -78,3 +78,8 @@ def __getattr__(name: str) -> Any:
         module = "reviews" if name in _REVIEWS else "notebook"
         return getattr(import_module(f"ldt_pipeline.{module}"), name)
     raise AttributeError(f"module 'ldt_pipeline' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name what is looked up as well: for `help`, and for a notebook's completion."""
+    return sorted({*globals(), *__all__})

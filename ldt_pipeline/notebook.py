@@ -279,9 +279,9 @@ def read_frame(
         frame = connection.sql(query, params=dict(parameters)).pl()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise NotPublishedError(
-            f"The published file lacks a table or column ({_first_line(error)}). It was published "
-            "without personal data (the same table with _anonymous at its end may be there), or by "
-            "another version. See LDT_PUBLISH_PERSONAL_DATA, and `ldt sync`."
+            f"The published file lacks a table or column ({_first_line(error)}). Unless that is "
+            "misspelt, it was published without personal data (the same table with _anonymous at its "
+            "end may be there), or by another version. See LDT_PUBLISH_PERSONAL_DATA, and `ldt sync`."
         ) from None
     finally:
         connection.close()

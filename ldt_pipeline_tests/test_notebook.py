@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,21 @@ def test_a_notebook_in_a_folder_of_its_own(path: Path, monkeypatch: pytest.Monke
     (notebooks.parent / ".env").write_text("LDT_DATA_DIR=elsewhere")
     with pytest.raises(ldt.NotPublishedError, match="project/elsewhere"):
         ldt.connect()
+
+
+def test_a_misspelt_table_is_not_put_down_to_the_file(path: Path) -> None:
+    with pytest.raises(
+        ldt.NotPublishedError, match=r"start_lists.*Unless that is misspelt, it was"
+    ):
+        ldt.read_frame("SELECT bib_number FROM start_lists", {}, {})
+
+
+def test_help_and_completion_name_every_function() -> None:
+    """They are looked up when they are used: without `__dir__`, neither would find one."""
+    assert set(ldt.__all__) <= set(dir(ldt))
+    described = pydoc.render_doc(ldt, renderer=pydoc.plaintext)
+    for name in set(ldt.__all__) - {"NotPublishedError"}:
+        assert f"    {name}(" in described
 
 
 def test_nothing_can_be_written(path: Path) -> None:

@@ -127,7 +127,7 @@ def status() -> None:
         click.echo(f"    told: {told}")
         if record.trouble.source == "run":
             click.echo(f"    key: {clean(record.trouble.key)}")
-    if not found:
+    if not found and book.looked_at is not None:
         click.echo("Nothing is wrong.")
     for line in _channel_lines(book, config, file.clock()):
         click.echo(line)

@@ -60,7 +60,12 @@ def read_listed(connection: duckdb.DuckDBPyConnection, wish: Wish) -> Rows:
     ).fetchall()
     if not rows and wish.event_id is not None:
         require_event(connection, wish.event_id)
-    return Rows(table_name=shown.name, columns=columns, rows=rows)
+    return Rows(
+        table_name=shown.name,
+        columns=columns,
+        rows=rows,
+        sorted_by=wish.sort.removeprefix("-") if wish.sort else None,
+    )
 
 
 def _order(sort: str | None) -> str:

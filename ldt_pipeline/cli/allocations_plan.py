@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ldt_pipeline.cli.command import Command, CommandError
+from ldt_pipeline.cli.command import Command, CommandError, require_yes
 from ldt_pipeline.cli.text import clean, counted
 
 if TYPE_CHECKING:
@@ -205,11 +205,10 @@ def apply(plan_file: Path, yes: bool, allow_delete_claimed: bool) -> None:
 
 
 def _ask(deletions: int) -> None:
+    what = f"The plan deletes {counted(deletions, 'group')}."
     if not sys.stdin.isatty():
-        raise CommandError(
-            f"The plan deletes {deletions} groups. Nobody can be asked here: add --yes."
-        )
-    click.confirm(f"The plan deletes {deletions} groups. Go on?", abort=True)
+        raise CommandError(f"{what} Nobody can be asked here: add --yes.")
+    require_yes(f"{what} Go on?", "Nothing was applied")
 
 
 def _known_events(settings: Settings) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Generator, Sequence
@@ -72,6 +73,25 @@ class _Interruption(click.ClickException):
     """What click shows after Ctrl-C."""
 
     exit_code = 130  # 128 + SIGINT, as shells have it
+
+
+def require_yes(question: str, otherwise: str) -> None:
+    """Go on only where somebody says yes to the question.
+
+    Raises:
+        CommandError: Nobody does; the text begins with `otherwise`, which says what was not done.
+    """
+    # polars, once imported, has reads go on after Ctrl-C: the question would stand there until Enter.
+    signal.siginterrupt(signal.SIGINT, True)
+    try:
+        says_yes = click.confirm(question)
+    except click.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        click.echo()
+        raise CommandError(f"{otherwise}: nobody can be asked here. Add --yes.") from None
+    if not says_yes:
+        raise CommandError(f"{otherwise}.")
 
 
 def _note_verbose(context: click.Context, _parameter: click.Parameter, value: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from ldt_pipeline.cli.command import Command
+from ldt_pipeline.cli.command import Command, require_yes
 from ldt_pipeline.cli.text import counted, number
 
 
@@ -52,9 +52,9 @@ def compact(drop_superseded: bool, dry_run: bool, yes: bool) -> None:
     from ldt_pipeline.sync.lock import sync_lock
 
     if drop_superseded and not dry_run and not yes:
-        click.confirm(
+        require_yes(
             "Drop all superseded versions for good? No history can be made from them then",
-            abort=True,
+            "Nothing was compacted",
         )
     settings = load_settings()
     store = RawStore(str(settings.raw_dir))

@@ -7,6 +7,9 @@ What belongs here: the command, and what it shows. What doesn't: the folder it u
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,18 +107,20 @@ def _sync_and_show(settings: Settings, *, is_named: bool) -> None:
     _show("Partner allocations", allocations)
     prefix = "" if is_named else f"LDT_DATA_DIR={_relative(settings.data_dir)} "
     example = f"{race[0]} --on {race[3]}" if race else "RACE_ID"
+    # After `make demo` it lies in .venv/bin, where a shell doesn't look.
+    ldt = "ldt" if shutil.which("ldt") else shlex.quote(sys.argv[0])
     click.echo(
         "\nWhat to open next:\n"
         f"  {settings.published_path}\n"
         "      every table, for DuckDB or a notebook; it may stay open while a sync runs\n"
-        f"  {prefix}ldt start-list {example} --format csv\n"
-        f"  {prefix}ldt allocations\n"
+        f"  {prefix}{ldt} start-list {example} --format csv\n"
+        f"  {prefix}{ldt} allocations\n"
         f"  {prefix}make notebooks\n"
         "      pages for race week, partner reviews and ballots, with plots\n"
-        "  ldt demo --serve\n"
+        f"  {ldt} demo --serve\n"
         "      keeps the sandbox running; with the lines that it prints, `make dev` shows all of\n"
         "      it in Dagster's UI\n"
-        "  ldt --help"
+        f"  {ldt} --help"
     )
 
 

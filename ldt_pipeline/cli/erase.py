@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ldt_pipeline.cli.command import Command, CommandError
+from ldt_pipeline.cli.command import Command, CommandError, require_yes
 from ldt_pipeline.cli.text import clean, counted
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def erase(kind: str, ids: tuple[str, ...], yes: bool) -> None:
     settings = load_settings()
     subjects = _look_up(settings, kind, ids)
     if not yes:
-        click.confirm("Erase for good? This can't be undone", abort=True)
+        require_yes("Erase for good? This can't be undone", "Nobody was erased")
     from ldt_pipeline import runner
     from ldt_pipeline.cli.display import Display
     from ldt_pipeline.definitions import defs

@@ -39,9 +39,9 @@ _USEFUL = {
         *("group_type", "reserved_entry_group_id", "last_claimed_at"),
     ),
     "allocation_pace": (
-        *("partner_name", "reserved_entry_group_name", "max_capacity", "used_capacity"),
-        *("utilisation", "claims_last_7_days", "projected_full_on", "days_to_race", "event_name"),
-        *("remaining_capacity", "partner_type", "reserved_entry_group_id", "last_claimed_at"),
+        *("partner_name", "reserved_entry_group_name", "claims_last_7_days", "days_to_race"),
+        *("remaining_capacity", "projected_full_on", "utilisation", "event_name", "max_capacity"),
+        *("used_capacity", "partner_type", "reserved_entry_group_id", "last_claimed_at"),
     ),
 }
 _SHOWN_AS_PERCENTAGE = "utilisation"
@@ -164,7 +164,7 @@ def pieces(rows: Rows, to_format: str) -> Iterator[str]:
 
 def table_lines(rows: Rows, *, width: int, most: int | None = None) -> Iterator[str]:
     """Give the lines of a table with the most useful columns that fit, and what is left out."""
-    order = _USEFUL[rows.table_name]
+    order = _most_useful(rows)
     positions = [rows.columns.index(name) for name in order]
     shown = rows.rows if most is None else rows.rows[:most]
     cells = [[_for_people(order[at], row[p]) for at, p in enumerate(positions)] for row in shown]
@@ -185,6 +185,14 @@ def table_lines(rows: Rows, *, width: int, most: int | None = None) -> Iterator[
         yield "(no rows)"
     elif notes:
         yield f"({'; '.join(notes)})"
+
+
+def _most_useful(rows: Rows) -> tuple[str, ...]:
+    """Give the columns in the order in which they are worth their room: names, the sorted one, the rest."""
+    names = _USEFUL[rows.table_name]
+    if rows.sorted_by not in rows.columns:
+        return names
+    return tuple(dict.fromkeys((*names[:2], rows.sorted_by, *names)))
 
 
 def _csv_pieces(rows: Rows) -> Iterator[str]:

@@ -32,6 +32,8 @@ class Rows:
     table_name: str
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
+    sorted_by: str | None = None
+    """The column by which somebody asked for them to be sorted."""
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from ldt_pipeline_tests.cli.conftest import LDT, clean_environment, run_ldt
 
 @pytest.mark.slow
 def test_demo_twice(tmp_path: Path) -> None:
-    first = run_ldt("demo", "--participants", "100", folder=tmp_path, settings={})
+    elsewhere = {"PATH": os.defpath}
+    first = run_ldt("demo", "--participants", "100", folder=tmp_path, settings=elsewhere)
     assert (first.status, first.err) == (0, "")
     assert "Start list of " in first.out
     assert "Partner allocations" in first.out
@@ -26,13 +27,15 @@ def test_demo_twice(tmp_path: Path) -> None:
     published = tmp_path / "data" / "demo" / "ldt.duckdb"
     assert str(published) in first.out
     assert os.listdir(tmp_path / "data") == ["demo"]  # noqa: PTH208
-    assert "LDT_DATA_DIR=data/demo ldt allocations" in first.out
+    assert f"LDT_DATA_DIR=data/demo {LDT} allocations" in first.out, "as a shell finds it"
 
-    second = run_ldt("demo", "--participants", "100", folder=tmp_path, settings={})
+    here = {"PATH": f"{LDT.parent}{os.pathsep}{os.defpath}"}
+    second = run_ldt("demo", "--participants", "100", folder=tmp_path, settings=here)
     assert (second.status, second.err) == (0, "")
     assert "Nothing new: " in second.out
     shown = first.out.index("Start list of ")
-    assert second.out.endswith(first.out[shown:])
+    assert second.out.endswith(first.out[shown:].replace(str(LDT), "ldt"))
+    assert "LDT_DATA_DIR=data/demo ldt allocations" in second.out
 
     real = {"LDT_DATA_DIR": "data/demo", "LDT_API_KEY": "a-key-of-somebody"}
     refused = run_ldt("sync", folder=tmp_path, settings=real)

@@ -194,6 +194,17 @@ def test_allocations_filtered_and_sorted(synced: Run) -> None:
     assert "write 50% or 0.5" in synced("allocations", "--below", "50").err, "not 5,000%"
 
 
+def test_a_terminal_shows_what_was_asked_for(synced: Run) -> None:
+    """Pace, and the column by which the list is sorted, before whatever else there is room for."""
+    paced = synced("allocations", "--pace", COLUMNS="80").out.splitlines()
+    assert paced[0].split()[2:] == ["claims_last_7_days", "days_to_race"]
+    for sort in ("utilisation", "-first_claimed_at"):
+        headings = synced("allocations", "--sort", sort, COLUMNS="80").out.splitlines()[0].split()
+        assert headings[2] == sort.removeprefix("-")
+    by_name = synced("allocations", "--sort", "partner_name", COLUMNS="80").out.splitlines()[0]
+    assert by_name.split()[:3] == ["partner_name", "reserved_entry_grou…", "max_capacity"]
+
+
 def test_unknown_event(synced: Run) -> None:
     ran = synced("allocations", "99")
     assert ran.status == 1

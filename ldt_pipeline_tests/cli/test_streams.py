@@ -6,10 +6,15 @@ And of one that is interrupted before it has begun.
 from __future__ import annotations
 
 import os
+import pty
+import signal
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from ldt_pipeline_tests.cli.conftest import LDT, Ran, clean_environment
@@ -93,3 +98,52 @@ def test_ctrl_c_while_modules_are_imported(module: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (130, "")
     assert "Traceback" not in done.stderr
     assert "Aborted" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "ending"),
+    [
+        (b"n\n", (1, "Nobody was erased.")),
+        (b"\x04", (1, "Nobody was erased: nobody can be asked here. Add --yes.")),
+        (None, (130, "Interrupted. What was finished is kept; run it again to go on.")),
+    ],
+    ids=["no", "end of input", "ctrl-c"],
+)
+def test_who_does_not_say_yes(
+    first_sync: Ran,
+    folder: Path,
+    settings: dict[str, str],
+    answer: bytes | None,
+    ending: tuple[int, str],
+) -> None:
+    """polars has reads go on after a signal: Ctrl-C at a question did nothing until Enter."""
+    assert first_sync.status == 0, first_sync.err
+    with duckdb.connect(str(folder / "data" / "ldt.duckdb"), read_only=True) as connection:
+        query = "SELECT participant_id FROM start_list LIMIT 1"
+        ((person,),) = connection.execute(query).fetchall()
+    terminal, stdin = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, str(LDT), "erase", "participant", person],
+        env={**clean_environment(), **settings},
+        cwd=folder,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Whoever runs the tests in the background has them ignore Ctrl-C, and a child inherits that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
+        try:
+            assert process.stdout is not None
+            while process.stdout.read(1) not in (b"]", b""):
+                pass  # what is asked ends with [y/N]
+            time.sleep(1)  # so that it waits for the answer
+            if answer is None:
+                process.send_signal(signal.SIGINT)
+            else:
+                os.write(terminal, answer)
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            os.close(stdin)
+            os.close(terminal)
+    assert (process.returncode, error.decode().strip()) == (ending[0], f"Error: {ending[1]}")

@@ -283,6 +283,13 @@ def test_commands(alerts, mailbox, hook, monkeypatch) -> None:
     assert "LDT_ALERTS_FILE is not set" in run(main, ["alerts", "status"]).output
 
 
+def test_where_nobody_has_looked_nothing_is_said_to_be_right(alerts) -> None:
+    (load_settings().alerts_dir / "book.json").unlink(missing_ok=True)
+    status = CliRunner().invoke(main, ["alerts", "status"]).output
+    assert "Nobody has looked yet" in status
+    assert "Nothing is wrong" not in status
+
+
 def test_a_failed_run_that_nobody_will_repeat_is_closed_by_hand(alerts, sandbox, hook) -> None:
     run = CliRunner().invoke
     sandbox.revoke_key(sandbox.api_key)
