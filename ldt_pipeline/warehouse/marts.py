@@ -117,6 +117,7 @@ def _data_issues(sources: Sources) -> pl.DataFrame:
         partner_allocations=sources.read("partner_allocations"),
         claimed=sources.claimed,
         ended=entry_groups.ended_entries(sources.connection, _PARTICIPANTS),
+        starts=entry_groups.starts_by_edition(sources.connection, _PARTICIPANTS),
         reserved_entry_groups=sources.read("reserved_entry_groups"),
         unmapped_questions=unmapped(sources.connection, sources.questions),
         now=at,

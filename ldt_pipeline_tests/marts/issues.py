@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from ldt_pipeline.marts import data_issues
-from ldt_pipeline_tests.marts.frames import NOW, claimed, ended, questions, rows
+from ldt_pipeline_tests.marts.frames import NOW, claimed, ended, questions, rows, starts
 
 NO_QUESTIONS = questions()
 
@@ -41,6 +41,7 @@ def found(
         partner_allocations=rows("partner_allocations", *(allocations or [])),
         claimed=claimed(entries),
         ended=ended(entries),
+        starts=starts(entries),
         reserved_entry_groups=rows("reserved_entry_groups", *(groups or [])),
         unmapped_questions=unmapped,
         now=now,
