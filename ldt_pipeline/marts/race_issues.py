@@ -1,6 +1,7 @@
 """Issues of whole races: what no single row of a start list shows.
 
-What belongs here: starts that few entries of a race state. What doesn't: what is wrong with one
+What belongs here: starts that few entries of a race state, and dates of birth that can't be read of
+anybody. What doesn't: what is wrong with one
 starter (`starter_issues.py`), and groups, codes and questions (`issues.py`).
 """
 
@@ -80,5 +81,48 @@ def odd_starts(starts: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
             "start_day",
             pl.col("ids").list.join(", "),
             more,
+        ).alias("sentence"),
+    )
+
+
+def of_unknown_age(starters: pl.DataFrame) -> pl.DataFrame:
+    """Give the starters of races of which nobody's date of birth is known, but for those redacted.
+
+    Args:
+        starters: `STARTER_COLUMNS` of the start list.
+    """
+    nobody = pl.col("date_of_birth").is_null().all().over("race_id")
+    return starters.filter(
+        pl.col("race_id").is_not_null() & ~pl.col("is_redacted") & nobody
+    ).select("participant_id", "event_id", "race_id")
+
+
+def unread_birth_dates(starters: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
+    """Races of which people gave dates of birth, and none of them could be read.
+
+    Where others of the race have one, each who lacks it is told of (`missing_details`).
+
+    Args:
+        starters: `STARTER_COLUMNS` of the start list.
+        given: By `race_id` how many answered the question, in `answered`.
+    """
+    races = (
+        of_unknown_age(starters)
+        .group_by("race_id")
+        .agg(pl.col("event_id").min(), pl.len().alias("starters"))
+    )
+    return races.join(given, on="race_id", how="inner", validate="1:1").select(
+        pl.lit("warning").alias("severity"),
+        pl.lit("unread_dates_of_birth").alias("kind"),
+        "event_id",
+        "race_id",
+        pl.lit("").alias("subject_id"),
+        pl.format(
+            "{} of the {} starters of race {} gave a date of birth, and none of these could be read,"
+            " so that nobody has an age: see the answers in participant_answers. A year has to have"
+            " four digits, and a day comes before its month.",
+            "answered",
+            "starters",
+            "race_id",
         ).alias("sentence"),
     )

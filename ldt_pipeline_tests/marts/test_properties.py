@@ -86,6 +86,7 @@ def build(frames: Frames) -> Frames:
         ended=ended(frames["participants"]),
         starts=starts(frames["participants"]),
         unmapped_questions=questions(("Shirt size", 2)),
+        birth_dates_given=pl.DataFrame({"race_id": ["r1"], "answered": [2]}),
         now=NOW,
     )
     return made
