@@ -18,6 +18,7 @@ from ldt_pipeline_tests.tidy.records import child, drift, only, raw
         (["Red", "Blue"], "Red, Blue", ["Red", "Blue"]),
         ([{"title": "Red"}, {"label": "Blue"}], "Red, Blue", ["Red", "Blue"]),
         ([{"wave": {"id": 1, "name": "Red"}}, {"wave": "Blue"}], "Red, Blue", ["Red", "Blue"]),
+        (["Red", {"name": "Red"}, "Blue"], "Red, Blue", ["Red", "Red", "Blue"]),
         ([3], "3", ["3"]),
         ([1.5], "1.5", ["1.5"]),
         ({"name": "Red"}, "Red", ["Red"]),
