@@ -58,6 +58,11 @@ def read_texts(column: JsonColumn, lost: Lost) -> pl.Series:
     return _with_others(_without_empty(column.texts), column, as_text, lost)
 
 
+def read_bibs(column: JsonColumn, lost: Lost) -> pl.Series:
+    """Read bibs as text: where an API has false in the place of one, there is none."""
+    return _with_others(_without_empty(column.texts), column, _as_bib, lost)
+
+
 def read_answers(column: JsonColumn, lost: Lost) -> pl.Series:
     """Read answers as text: choices joined by "; ", objects by what names them, else as JSON.
 
@@ -296,6 +301,13 @@ def _as_decimal(text: str | None) -> Decimal | None:
     exact = Decimal(text.strip())
     # Also keeps `quantize` from refusing: it works with 28 digits.
     return exact if exact.adjusted() < _MONEY_LIMIT.adjusted() else None
+
+
+def _as_bib(value: Any) -> Any:
+    single = _single(value)
+    if isinstance(single, bool):
+        return UNREADABLE if single else None
+    return as_text(single)
 
 
 def _as_name(value: Any) -> Any:
