@@ -55,7 +55,7 @@ def read_csv(path: Path) -> tuple[Node, list[str]]:
         The nodes of the rows that can be understood, and a sentence, with its place, for each other one.
 
     Raises:
-        AllocationsFileError: A column is unknown, or cells can't be told apart.
+        AllocationsFileError: The file can't be read, or a column is unknown.
     """
     text = text_of(path)
     first = text.split("\n", 1)[0]
@@ -79,7 +79,7 @@ def read_csv(path: Path) -> tuple[Node, list[str]]:
                     wrong.append(str(error))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise AllocationsFileError(f"{path.name}:{reader.line_num}: is no CSV: {error}.") from None
+        wrong.append(f"{path.name}:{reader.line_num}: is no CSV: {error}.")
     return top.node(), wrong
 
 

@@ -93,7 +93,11 @@ def read_wanted(path: Path) -> Wanted:
     wrong: list[str] = []
     for file in files_of(path):
         is_csv = file.suffix.lower() == ".csv"
-        node, found = read_csv(file) if is_csv else (read_yaml(file), list[str]())
+        try:
+            node, found = read_csv(file) if is_csv else (read_yaml(file), list[str]())
+        except AllocationsFileError as error:
+            wrong.append(str(error))
+            continue
         found += problems(node)
         wrong += found
         if not found:

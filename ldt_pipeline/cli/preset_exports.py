@@ -7,6 +7,7 @@ What belongs here: from what was typed to an export, and what is said of it. Wha
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -23,6 +24,7 @@ from ldt_pipeline.exporting.presets import FileFormat, Preset, PresetError, load
 from ldt_pipeline.exporting.race_lists import NothingSentError, export
 from ldt_pipeline.exporting.reading import undated
 from ldt_pipeline.exporting.writing import UnencodableError, suffix
+from ldt_pipeline.race_calendar import RACE_WEEK
 from ldt_pipeline.settings import Settings
 
 MADE_BY = "command"
@@ -49,6 +51,7 @@ def export_preset(
     target = out.expanduser().absolute()
     if target.is_dir():
         raise CommandError(f"{target} is a folder: name a file in it with --out.")
+    sent: list[str] = []
     try:
         preset = load_preset(preset_name, settings.presets_dir)
         _require_fitting_name(preset, out)
@@ -63,7 +66,8 @@ def export_preset(
                     "one: choose it with --on."
                 )
             # Where nobody's start is known, or nobody is left, only the ledger knows which day's it was.
-            day = on or (days[0] if days else _last_day(settings, race_id, recipient))
+            sent = _days_sent(settings, race_id, recipient)
+            day = on or (days[0] if days else max(sent, default=""))
             without_day = undated(connection, race_id) if on and days != [on] else []
             done = export(
                 connection,
@@ -74,11 +78,13 @@ def export_preset(
                 recipient=recipient,
                 about={"race_id": race_id, "on": str(day), "made_by": MADE_BY},
                 not_of_list=without_day,
-                was_undated=days == [day],
+                or_on=[*([""] if days == [day] else []), *_put_off(sent, days, day)],
                 changes_only=changes_only,
                 reading=reading,
             )
-    except (PresetError, NothingSentError, UnencodableError, ErasedMeanwhileError) as error:
+    except NothingSentError as error:
+        raise CommandError(f"{error}{_others_sent(sent)}") from None
+    except (PresetError, UnencodableError, ErasedMeanwhileError) as error:
         raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(
@@ -112,7 +118,36 @@ def _require_fitting_name(preset: Preset, out: Path) -> None:
         )
 
 
-def _last_day(settings: Settings, race_id: str, recipient: str | None) -> str:
-    """Give the latest day of a race whose list was sent to a recipient by hand; none where none was."""
+def _days_sent(settings: Settings, race_id: str, recipient: str | None) -> list[str]:
+    """Give the days of a race whose lists were sent to a recipient by hand, "" for none."""
     out = last_of_each(settings.ledger_dir, recipient=recipient, made_by=MADE_BY)
-    return max((each.on for each in out if each.race_id == race_id), default="")
+    return sorted({each.on for each in out if each.race_id == race_id})
+
+
+def _put_off(sent: Sequence[str], days: Sequence[dt.date], day: dt.date | str) -> list[str]:
+    """Give the day from which a start was put off to this one, as far as that is clear.
+
+    A list of it was sent and none of this one, nobody starts then any more, and it is near: another
+    year's list is another one.
+    """
+    if not isinstance(day, dt.date) or str(day) in sent:
+        return []
+    gone = [
+        each
+        for each in sent
+        if each
+        and dt.date.fromisoformat(each) not in days
+        and abs(dt.date.fromisoformat(each) - day) <= RACE_WEEK
+    ]
+    return gone if len(gone) == 1 else []
+
+
+def _others_sent(sent: Sequence[str]) -> str:
+    """Say which lists of other days a recipient has, of whom a whole list tells nothing."""
+    days = list(filter(None, sent))
+    if not days:
+        return ""
+    return (
+        f" They have lists of {' and '.join(days)}: a whole list doesn't say who has left those since, so "
+        "ask them to begin anew with it."
+    )

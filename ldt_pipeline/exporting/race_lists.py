@@ -66,7 +66,7 @@ def export(
     recipient: str | None,
     about: dict[str, str],
     not_of_list: Sequence[dict[str, Any]] = (),
-    was_undated: bool = False,
+    or_on: Sequence[str] = (),
     changes_only: bool = False,
     reading: Reading | None = None,
 ) -> Exported:
@@ -87,7 +87,8 @@ def export(
         about: What the list is of: `race_id`, perhaps `on` (the day), and `made_by`. An earlier
             export has to have the same.
         not_of_list: Rows of the race whose start isn't known: they aren't sent, nor withdrawn.
-        was_undated: Whether the list is the one that was of no day before its start was known.
+        or_on: What the day of an earlier export of the same list may be instead: none, as its start
+            wasn't known, or one from which the start was put off.
         changes_only: Whether to write only what changed.
         reading: Tells whether somebody was erased since the published file was opened.
 
@@ -101,7 +102,6 @@ def export(
     about = {**about, "preset": preset.name}
     if changes_only:
         alive = {row["participant_id"] for row in (*rows, *not_of_list)}
-        or_on = [""] if was_undated else []
         entries = ledger.last_sent(ledger_dir, recipient=recipient, about=about, or_on=or_on)
         if not entries:
             raise NothingSentError(
@@ -116,7 +116,7 @@ def export(
         found.left,
         preset=preset,
         race_id=about["race_id"],
-        on=about.get("on") or None,
+        on=None if any(or_on) else about.get("on") or None,
         bibs={row["bib_number"] for row in rows},
     )
     files = _files(preset, target, found, gone)

@@ -15,6 +15,7 @@ from ldt_pipeline.marts.allocations import partner_allocations
 from ldt_pipeline.marts.applying import application_funnel, registrations_by_day
 from ldt_pipeline.marts.calendar import descriptions, events, races
 from ldt_pipeline.marts.issues import data_issues
+from ldt_pipeline.marts.race_issues import of_unknown_age
 from ldt_pipeline.marts.starter_issues import STARTER_COLUMNS
 from ldt_pipeline.marts.starters import start_list
 from ldt_pipeline.marts.versions import compared_columns, start_list_changes
@@ -26,6 +27,7 @@ __all__ = [
     "data_issues",
     "descriptions",
     "events",
+    "of_unknown_age",
     "partner_allocations",
     "races",
     "registrations_by_day",

@@ -3,7 +3,8 @@
 What belongs here: finding a problem in tidy tables and marts, and saying what to do about it, in
 ids and counts only: these sentences go to logs, the UI and chats, where nobody's name may stand.
 What doesn't: records that could not be read (`rejected_records`) and keys that nothing reads
-(`schema_drift`), which have tables of their own. Issues of single starters are in `starter_issues.py`.
+(`schema_drift`), which have tables of their own. Issues of single starters are in `starter_issues.py`,
+of whole races in `race_issues.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import polars as pl
 
 from ldt_pipeline.marts.attribution import GROUP_CLAIM, claims, with_group
 from ldt_pipeline.marts.common import trimmed
+from ldt_pipeline.marts.race_issues import odd_starts, unread_birth_dates
 from ldt_pipeline.marts.starter_issues import (
     ages,
     duplicate_bibs,
@@ -34,8 +36,10 @@ def data_issues(
     partner_allocations: pl.DataFrame,
     claimed: pl.DataFrame,
     ended: pl.DataFrame,
+    starts: pl.DataFrame,
     reserved_entry_groups: pl.DataFrame,
     unmapped_questions: pl.DataFrame,
+    birth_dates_given: pl.DataFrame,
     now: datetime,
     minimum_ages: Mapping[str, int] | None = None,
     events_without_groups: Collection[str] = (),
@@ -50,8 +54,11 @@ def data_issues(
         partner_allocations: The mart.
         claimed: Live participants counted by `GROUP_CLAIM` and `is_redacted`, with `entries`.
         ended: `participant_id` and `status_details` of live participants with a status that `ENDED` finds.
+        starts: Live participants counted by `START`, but for those redacted (see `odd_starts`).
         reserved_entry_groups: The tidy table.
         unmapped_questions: `question` and, if known, `answers`: how often it was answered.
+        birth_dates_given: Of races of which nobody's date of birth is known, by `race_id`: how many of
+            those `of_unknown_age` gives answered the question, in `answered`.
         now: The instant, with its zone, that a race is near to or not, or over by.
         minimum_ages: By race, in whole years on race day; the API doesn't tell.
         events_without_groups: Events whose groups and tickets aren't asked for.
@@ -74,6 +81,8 @@ def data_issues(
         *ages(starters, minimum_ages or {}),
         entered_twice(starters),
         *missing_details(starters, now=now),
+        odd_starts(starts, now=now),
+        unread_birth_dates(starters, birth_dates_given),
         _groups_over_capacity(partner_allocations),
         _capacities_that_disagree(partner_allocations),
         _unmatched_group_codes(claimed, reserved_entry_groups=reserved_entry_groups),

@@ -12,7 +12,9 @@ import polars as pl
 from ldt_pipeline.marts.attribution import CLAIM, claims, with_group, with_partner
 from ldt_pipeline.marts.common import live, trimmed
 from ldt_pipeline.tables import table
+from ldt_pipeline.tidy.answer_objects import answers_for_people
 from ldt_pipeline.tidy.birth_dates import parse_birth_date
+from ldt_pipeline.tidy.coerce import as_answer
 from ldt_pipeline.tidy.questions import COLUMNS
 
 _ENTRY_TEXTS = (
@@ -67,9 +69,8 @@ def start_list(
         with_group(claims(entries), reserved_entry_groups=reserved_entry_groups),
         partners=partners,
     )
-    answers = _with_birth_dates(
-        answers_by_column.select("participant_id", *(trimmed(name) for name in COLUMNS))
-    )
+    texts = answers_by_column.select("participant_id", *(trimmed(name) for name in COLUMNS))
+    answers = _with_birth_dates(answers_for_people(texts, as_answer))
     frame = (
         entries.join(
             attributed,

@@ -61,7 +61,7 @@ DATA_ISSUES = Table(
         text("kind", "Such as duplicate_bib_number."),
         EVENT_ID,
         RACE_ID,
-        text("subject_id", "What it is about: a participant, group, bib or question."),
+        text("subject_id", "What it is about: a participant, group, bib, question or day."),
         text("sentence", "What is wrong and what to do, without personal data."),
     ),
 )

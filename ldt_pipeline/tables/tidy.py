@@ -158,7 +158,7 @@ _ANSWER_COLUMNS: tuple[Column, ...] = (
     _text(
         "answer",
         "fields[].value",
-        "The answer as text; several choices are joined by '; '.",
+        "The answer as text; several choices are joined by '; ', and objects of several parts are JSON.",
         Personal.SPECIAL,
     ),
 )

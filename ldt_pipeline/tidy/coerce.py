@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 import polars as pl
 
 from ldt_pipeline.tables.types import MONEY
+from ldt_pipeline.tidy.answer_objects import day_of, naming_value, says_nothing
 from ldt_pipeline.tidy.json_columns import JsonColumn, nulls
 from ldt_pipeline.tidy.json_values import JsonFloat, TooDeep, safe_text
 
@@ -46,7 +47,6 @@ _PLAIN_AMOUNT: Final = r"^-?\d{1,14}(\.\d{1,4})?$"
 _MONEY_STEP: Final = Decimal("0.0001")
 _MONEY_LIMIT: Final = Decimal(10) ** 14
 
-_NAMING_KEYS: Final = ("label", "name", "title", "text", "value", "answer", "values")
 _FIRST_NAME_KEYS: Final = ("firstName", "givenName")
 _LAST_NAME_KEYS: Final = ("lastName", "familyName", "surname")
 _NAME_KEYS: Final = ("label", "question", "name", "title", "text", "key")
@@ -58,12 +58,18 @@ def read_texts(column: JsonColumn, lost: Lost) -> pl.Series:
     return _with_others(_without_empty(column.texts), column, as_text, lost)
 
 
+def read_bibs(column: JsonColumn, lost: Lost) -> pl.Series:
+    """Read bibs as text: where an API has false in the place of one, there is none."""
+    return _with_others(_without_empty(column.texts), column, _as_bib, lost)
+
+
 def read_answers(column: JsonColumn, lost: Lost) -> pl.Series:
     """Read answers as text: choices joined by "; ", objects by what names them, else as JSON.
 
-    White space around one is nobody's answer; what is blank is null.
+    An object that says more than what names it is JSON, too, but a day, which is an ISO date. White
+    space around an answer is nobody's; what is blank is null.
     """
-    read = _with_others(_without_empty(column.texts), column, _as_answer, lost)
+    read = _with_others(_without_empty(column.texts), column, as_answer, lost)
     return _without_empty(read.str.strip_chars())
 
 
@@ -297,6 +303,13 @@ def _as_decimal(text: str | None) -> Decimal | None:
     return exact if exact.adjusted() < _MONEY_LIMIT.adjusted() else None
 
 
+def _as_bib(value: Any) -> Any:
+    single = _single(value)
+    if isinstance(single, bool):
+        return UNREADABLE if single else None
+    return as_text(single)
+
+
 def _as_name(value: Any) -> Any:
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
@@ -316,26 +329,27 @@ def _of_person(members: dict[str, Any]) -> Any:
     return " ".join(filter(None, texts)) if is_readable else members
 
 
-def _as_answer(value: Any, depth: int = 0) -> Any:
+def as_answer(value: Any, depth: int = 0) -> Any:
+    """Give an answer as text (see `read_answers`)."""
     if isinstance(value, list | dict) and depth >= _DEEPEST_ANSWER:
         return UNREADABLE
     if isinstance(value, list):
-        read = [_as_answer(item, depth + 1) for item in cast("list[Any]", value)]
+        read = [as_answer(item, depth + 1) for item in cast("list[Any]", value)]
         if UNREADABLE in read:
             return UNREADABLE
         return "; ".join(item for item in read if item is not None) or None
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
-        for key in _NAMING_KEYS:
-            if members.get(key) is not None:
-                return _as_answer(members[key], depth + 1)
-        return _as_json(members)
+        named = naming_value(members)
+        return day_of(members) or (
+            _as_json(members) if named is None else as_answer(named, depth + 1)
+        )
     return as_text(value)
 
 
 def _as_json(members: dict[str, Any]) -> Any:
     """Give an answer that is an object of its own, such as an address, as JSON text."""
-    if all(value is None for value in members.values()):
+    if all(map(says_nothing, members.values())):
         return None
     try:
         text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))

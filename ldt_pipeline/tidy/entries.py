@@ -67,6 +67,7 @@ def _entry_columns(records: Records, table: Table) -> dict[str, pl.Series]:
     columns = simple_columns(items, table)
     columns |= _wave_columns(items)
     columns |= _booker_columns(items)
+    columns["bib_number"] = items.bib("bibNumber")
     price = items.nested["originalTicketPrice"]
     columns["original_ticket_price_amount"] = price.amount("amount", "value")
     columns["original_ticket_price_currency"] = price.text("currency", "currencyCode")

@@ -205,6 +205,10 @@ class Items:
         """Give a column of names as text, also where they stand in objects."""
         return self._column(coerce.read_names, keys, pl.String())
 
+    def bib(self, *keys: str) -> pl.Series:
+        """Give a column of bibs as text."""
+        return self._column(coerce.read_bibs, keys, pl.String())
+
     def whole(self, *keys: str) -> pl.Series:
         """Give a column of whole numbers."""
         return self._column(coerce.read_wholes, keys, pl.Int64())

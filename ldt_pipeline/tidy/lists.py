@@ -37,11 +37,12 @@ def text_lists(items: Items, texts: pl.Series) -> pl.Series:
 
 
 def joined_texts(items: Items, texts: pl.Series) -> pl.Series:
-    """Join the texts of each record with ", "; null where there are none."""
+    """Join the different texts of each record with ", "; null where there are none."""
     if texts.null_count() == texts.len():
         return nulls(items.lengths.len(), pl.String())
     flat = pl.DataFrame({"record": items.parents, "item": texts}).drop_nulls()
     if flat["record"].is_duplicated().any():
+        flat = flat.unique(maintain_order=True)
         grouped = flat.group_by("record", maintain_order=True)
         flat = grouped.agg(pl.col("item").str.join(", "))
     return _spread(flat, items.lengths.len())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import duckdb
 import polars as pl
 
-from ldt_pipeline.tidy.questions import COLUMNS, Questions, match_questions, unmapped_questions
+from ldt_pipeline.tidy.questions import COLUMNS, Questions, match_questions
 from ldt_pipeline.warehouse.connection import registered
 
 ANSWERS = "tidy.participant_answers"
@@ -34,8 +34,12 @@ def matched_questions(
     Returns:
         What `tidy.questions.match_questions` gives, without those that fill none.
     """
-    found = match_questions(_asked(connection, source, whose), questions)
-    return found.filter(pl.col("column").is_not_null())
+    return filling(asked_questions(connection, source, whose), questions)
+
+
+def filling(asked: pl.DataFrame, questions: Questions) -> pl.DataFrame:
+    """Give those of the questions that fill a column, as `matched_questions` does."""
+    return match_questions(asked, questions).filter(pl.col("column").is_not_null())
 
 
 def answers_by_column(
@@ -77,15 +81,44 @@ def answers_by_column(
         ).pl()
 
 
-def unmapped(connection: duckdb.DuckDBPyConnection, questions: Questions) -> pl.DataFrame:
-    """Count the answers to questions that fill no column, as `tidy.unmapped_questions` does."""
-    return unmapped_questions(_asked(connection), questions)
+def answered(
+    connection: duckdb.DuckDBPyConnection,
+    matched: pl.DataFrame,
+    people: pl.DataFrame,
+    *,
+    column: str,
+) -> pl.DataFrame:
+    """Count whose answers to the questions of a column are not blank, be they read or not.
+
+    Args:
+        connection: The warehouse.
+        matched: What `matched_questions` gives.
+        people: `participant_id` and `race_id` of those who are asked about.
+        column: One of `COLUMNS`.
+
+    Returns:
+        `race_id` and `answered`, of races of which anybody answered.
+    """
+    asked = matched.filter(pl.col("column") == column)
+    if asked.is_empty() or people.is_empty():
+        return pl.DataFrame(schema={"race_id": pl.String(), "answered": pl.Int64()})
+    with registered(connection, "asked", asked), registered(connection, "people", people):
+        return connection.sql(
+            f"""
+            SELECT race_id, count(DISTINCT participant_id) AS answered
+            FROM {ANSWERS} AS answers
+            JOIN asked ON asked.question IS NOT DISTINCT FROM answers.question
+                AND asked.question_id IS NOT DISTINCT FROM answers.question_id
+            JOIN people USING (participant_id)
+            WHERE answer IS NOT NULL GROUP BY race_id
+            """
+        ).pl()
 
 
-def _asked(
+def asked_questions(
     connection: duckdb.DuckDBPyConnection, source: str = ANSWERS, whose: str = "TRUE"
 ) -> pl.DataFrame:
-    """Give the different questions, and how many answers each has that are not blank."""
+    """Give the different questions, and in `answers` how many each has that are not blank."""
     return connection.sql(
         f"""
         SELECT question, question_id, count(answer) AS answers

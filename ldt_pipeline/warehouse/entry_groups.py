@@ -16,6 +16,7 @@ from ldt_pipeline.marts.applying import FUNNEL_COLUMNS
 from ldt_pipeline.marts.attribution import GROUP_CLAIM
 from ldt_pipeline.marts.calendar import DESCRIPTION
 from ldt_pipeline.marts.common import WHITE_SPACE
+from ldt_pipeline.marts.race_issues import START
 from ldt_pipeline.marts.starter_issues import ENDED
 from ldt_pipeline.warehouse.schema import listed
 
@@ -110,6 +111,27 @@ def ended_entries(connection: duckdb.DuckDBPyConnection, source: str) -> pl.Data
         WHERE deleted_at IS NULL AND len({ended}) > 0""",
         params={"ended": ENDED},
     ).pl()
+
+
+def starts_by_edition(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
+    """Count live participants by the edition of a race and the day, in UTC, on which they start.
+
+    Those who are redacted, or name no edition or start, are left out.
+
+    Returns:
+        `marts.race_issues.START`, `entries`, `last_start_at` and `ids`, of the first few. One row for
+        each that differs, in no order.
+    """
+    return _grouped(
+        connection,
+        f"""
+        SELECT * FROM ({source})
+        WHERE deleted_at IS NULL AND NOT coalesce(gdpr_redacted, FALSE)
+            AND event_occurrence_id IS NOT NULL AND race_start_at IS NOT NULL""",
+        by=START,
+        given=f"{_day('race_start_at')} AS start_day",
+        measures="max(race_start_at) AS last_start_at, min(participant_id, 5) AS ids",
+    )
 
 
 def registered_by_day(connection: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:

@@ -20,10 +20,10 @@ from ldt_pipeline.erasing.ledger import receipts
 from ldt_pipeline.instants import now
 from ldt_pipeline.race_calendar import AFTER_START
 from ldt_pipeline.tables import table
-from ldt_pipeline.tidy.questions import Questions
+from ldt_pipeline.tidy.questions import Questions, unmapped_questions
 from ldt_pipeline.warehouse import books, entry_groups
 from ldt_pipeline.warehouse.allocation_days import allocation_history
-from ldt_pipeline.warehouse.answers import unmapped
+from ldt_pipeline.warehouse.answers import answered, asked_questions, filling
 from ldt_pipeline.warehouse.connection import registered, transaction
 from ldt_pipeline.warehouse.entries import (
     build_participant_versions,
@@ -110,15 +110,22 @@ def _data_issues(sources: Sources) -> pl.DataFrame:
     at = now()
     # Years of races lie behind: only those that somebody can still mend are read.
     is_ahead = f"race_start_at IS NULL OR race_start_at >= '{at - AFTER_START}'::TIMESTAMPTZ"
+    starters = read_table(sources.connection, "start_list", marts.STARTER_COLUMNS, where=is_ahead)
+    asked = asked_questions(sources.connection)
     return marts.data_issues(
-        start_list=read_table(
-            sources.connection, "start_list", marts.STARTER_COLUMNS, where=is_ahead
-        ),
+        start_list=starters,
         partner_allocations=sources.read("partner_allocations"),
         claimed=sources.claimed,
         ended=entry_groups.ended_entries(sources.connection, _PARTICIPANTS),
+        starts=entry_groups.starts_by_edition(sources.connection, _PARTICIPANTS),
         reserved_entry_groups=sources.read("reserved_entry_groups"),
-        unmapped_questions=unmapped(sources.connection, sources.questions),
+        unmapped_questions=unmapped_questions(asked, sources.questions),
+        birth_dates_given=answered(
+            sources.connection,
+            filling(asked, sources.questions),
+            marts.of_unknown_age(starters),
+            column="date_of_birth",
+        ),
         now=at,
         minimum_ages=sources.minimum_ages,
         events_without_groups=sources.events_without_groups,

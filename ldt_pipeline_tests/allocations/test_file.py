@@ -104,6 +104,27 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 3
 
 
+def test_what_is_wrong_is_told_of_all_files_of_a_folder(tmp_path: Path) -> None:
+    """What kept a file from being read at all hid what was wrong with the others."""
+    partner = "events:\n- event: '1'\n  allocations:\n  - partner: A\n    groups: []\n"
+    texts = {
+        "a.csv": "evnt,partner\n1,A\n",
+        "b.yaml": "events: [\n",
+        "c.csv": 'event,partner,group,capacity\n1,A\n1,,x,1\n1,A,"x"y,2\n',
+        "d.yaml": "event: []\n",
+        "e.yaml": partner,
+        "f.yaml": partner,
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "g.csv").write_bytes(b"event,partner\n1,\xff\n")
+    with pytest.raises(AllocationsFileError) as caught:
+        read_wanted(tmp_path)
+    lines = str(caught.value).splitlines()
+    found = list(dict.fromkeys(line.split(": ")[0].rsplit("/", 1)[-1] for line in lines))
+    assert found == ["a.csv:1", "b.yaml:2", "c.csv:3", "c.csv:4", "d.yaml:1", "g.csv:2", "f.yaml:4"]
+
+
 def test_duplicates_are_found_across_the_files_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text(GOOD[GOOD.index("events:") :])

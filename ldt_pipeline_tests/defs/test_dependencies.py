@@ -41,9 +41,9 @@ class Recording:
         self.queries.append(query)
         return self._connection.execute(query, *values)
 
-    def sql(self, query: str) -> Any:
+    def sql(self, query: str, **options: Any) -> Any:
         self.queries.append(query)
-        return self._connection.sql(query)
+        return self._connection.sql(query, **options)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)

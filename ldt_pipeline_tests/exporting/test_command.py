@@ -146,6 +146,57 @@ def test_a_list_of_two_days_is_not_told_from_one_of_before_they_were_known(folde
     assert "Nothing of this was sent to 'Timing' yet" in ran.stderr
 
 
+def test_a_start_that_was_put_off_does_not_hide_what_was_sent(folder: Path) -> None:
+    """It asked for the whole list, which says nothing of those who withdrew meanwhile."""
+    settings = publish(folder, [row("a"), row("b", bib_number="8"), row("c", bib_number="9")])
+    to("all")
+    later = {"race_start_at": NEXT_DAY}
+    republish(settings, [row("a", **later), row("b", bib_number="10", **later)])
+    changed = to("changes", "--changes-since", "last")
+    assert "Wrote 1 participant " in changed.stdout
+    assert "1 entry was withdrawn since" in changed.stdout
+    assert "Lee" in Path("changes-withdrawn.csv").read_text()
+    assert "Wrote 0 participants " in to("changes", "--changes-since", "last").stdout
+
+
+@pytest.mark.parametrize(
+    ("sent", "now", "on"),
+    [
+        ([DAY], [START + dt.timedelta(days=8)], None),
+        ([DAY], [START, NEXT_DAY], NEXT_DAY),
+        ([DAY, str(NEXT_DAY.date())], [START + dt.timedelta(days=2)], None),
+    ],
+    ids=["another edition", "two days", "two lists"],
+)
+def test_a_list_of_another_day_is_none_to_tell_changes_from(
+    folder: Path, sent: list[str], now: list[dt.datetime], on: dt.datetime | None
+) -> None:
+    settings = publish(folder, [row("a"), row("b", race_start_at=NEXT_DAY)])
+    for day in sent:
+        to("all", "--on", day)
+    republish(settings, [row("ab"[place], race_start_at=each) for place, each in enumerate(now)])
+    chosen = ["--on", str(on.date())] if on else []
+    options = ("r1", "--preset", "zone4", "--out", "changes.csv", "--recipient", "Timing")
+    ran = CliRunner().invoke(
+        start_list, [*options, "--changes-since", "last", *chosen], prog_name="ldt"
+    )
+    assert ran.exit_code == 1
+    assert "Nothing of this was sent to 'Timing' yet" in ran.stderr
+    told = f"They have lists of {' and '.join(sent)}: a whole list doesn't say who has left those"
+    assert told in " ".join(ran.stderr.split())
+
+
+def test_lists_of_two_days_that_become_one_are_told_from_that_days(folder: Path) -> None:
+    """What was sent last, of the day on which nobody starts any more, knows none of the others."""
+    settings = publish(folder, [row("a"), row("b", race_start_at=NEXT_DAY)])
+    to("sunday", "--on", str(NEXT_DAY.date()))
+    to("saturday", "--on", DAY)
+    republish(settings, [row("a", race_start_at=NEXT_DAY)])
+    changed = to("changes", "--changes-since", "last")
+    assert "Wrote 1 participant " in changed.stdout
+    assert "1 entry was withdrawn since" in changed.stdout
+
+
 @pytest.mark.parametrize(
     ("preset", "name", "is_taken"),
     [

@@ -73,6 +73,12 @@ def claimed(participants: pl.DataFrame) -> pl.DataFrame:
         return entry_groups.claimed_groups(_database(), "FROM some_participants")
 
 
+def starts(participants: pl.DataFrame) -> pl.DataFrame:
+    """Count participants by the edition and day of their start, as the warehouse does."""
+    with registered(_database(), "some_participants", participants):
+        return entry_groups.starts_by_edition(_database(), "FROM some_participants")
+
+
 def ended(participants: pl.DataFrame) -> pl.DataFrame:
     """Find participants with a status that says that it is over, as the warehouse does."""
     with registered(_database(), "some_participants", participants):

@@ -78,3 +78,30 @@ def test_where_nobody_has_an_age_the_race_is_told_of_once(starters: int) -> None
             "for it in the questions file.",
         )
     ]
+
+
+def test_dates_of_birth_of_which_none_can_be_read_are_told_once() -> None:
+    """Where all of a race are such as 07/03/90, nobody lacked what others have, and nobody was told."""
+    born = {"date_of_birth": date(1990, 3, 7)}
+    issues = found(
+        starter("a1"),
+        starter("a2"),
+        starter("a3", is_redacted=True),
+        starter("b1", race_id="r2"),
+        starter("c1", race_id="r3", **born),
+        starter("c2", race_id="r3"),
+        starter("d1", race_id="r4", race_start_at=NOW - timedelta(days=1)),
+        birth_dates_given={"r1": 1, "r3": 2, "r4": 1},
+    )
+    assert [each for each in issues if each["kind"] == "unread_dates_of_birth"] == [
+        {
+            "severity": "warning",
+            "kind": "unread_dates_of_birth",
+            "event_id": "e1",
+            "race_id": "r1",
+            "subject_id": "",
+            "sentence": "1 of the 2 starters of race r1 gave a date of birth, and none of these could "
+            "be read, so that nobody has an age: see the answers in participant_answers. A year has "
+            "to have four digits, and a day comes before its month.",
+        }
+    ]

@@ -37,6 +37,7 @@ from ldt_pipeline_tests.marts.frames import (
     questions,
     rows,
     shuffled,
+    starts,
 )
 
 PATIENT: dict[str, Any] = {
@@ -83,7 +84,9 @@ def build(frames: Frames) -> Frames:
         **only("reserved_entry_groups"),
         claimed=claims,
         ended=ended(frames["participants"]),
+        starts=starts(frames["participants"]),
         unmapped_questions=questions(("Shirt size", 2)),
+        birth_dates_given=pl.DataFrame({"race_id": ["r1"], "answered": [2]}),
         now=NOW,
     )
     return made

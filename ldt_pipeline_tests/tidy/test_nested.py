@@ -18,6 +18,7 @@ from ldt_pipeline_tests.tidy.records import child, drift, only, raw
         (["Red", "Blue"], "Red, Blue", ["Red", "Blue"]),
         ([{"title": "Red"}, {"label": "Blue"}], "Red, Blue", ["Red", "Blue"]),
         ([{"wave": {"id": 1, "name": "Red"}}, {"wave": "Blue"}], "Red, Blue", ["Red", "Blue"]),
+        (["Red", {"name": "Red"}, "Blue"], "Red, Blue", ["Red", "Red", "Blue"]),
         ([3], "3", ["3"]),
         ([1.5], "1.5", ["1.5"]),
         ({"name": "Red"}, "Red", ["Red"]),
@@ -69,7 +70,43 @@ def test_a_wave_may_name_its_start_in_many_ways(key: str) -> None:
             [{"label": "Q", "value": {"line1": "1 High St", "city": "York"}}],
             [(0, None, "Q", '{"line1":"1 High St","city":"York"}')],
         ),
+        ([{"label": "Q", "value": {"id": 7, "name": "N"}}], [(0, None, "Q", "N")]),
+        ([{"label": "Q", "value": {"label": "L", "selected": True}}], [(0, None, "Q", "L")]),
+        ([{"label": "Q", "value": {"label": "", "value": "v"}}], [(0, None, "Q", "v")]),
+        (
+            [{"label": "Q", "value": {"name": "Eve", "phone": "07700"}}],
+            [(0, None, "Q", '{"name":"Eve","phone":"07700"}')],
+        ),
+        (
+            [{"label": "Q", "value": [{"name": "Eve", "phone": "07700"}, {"name": "Bob"}]}],
+            [(0, None, "Q", '{"name":"Eve","phone":"07700"}; Bob')],
+        ),
+        (
+            [{"label": "Q", "value": {"title": "Ms", "firstName": "Eve"}}],
+            [(0, None, "Q", '{"title":"Ms","firstName":"Eve"}')],
+        ),
+        (
+            [{"label": "Q", "value": {"label": "Other", "text": "Hares"}}],
+            [(0, None, "Q", '{"label":"Other","text":"Hares"}')],
+        ),
+        (
+            [{"label": "Q", "value": {"label": "I agree", "checked": False}}],
+            [(0, None, "Q", '{"label":"I agree","checked":false}')],
+        ),
+        (
+            [{"label": "Q", "value": {"label": "L", "value": {"phone": "07700"}}}],
+            [(0, None, "Q", '{"label":"L","value":{"phone":"07700"}}')],
+        ),
+        (
+            [{"label": "Q", "value": {"day": 14, "month": "6", "year": 1990}}],
+            [(0, None, "Q", "1990-06-14")],
+        ),
+        (
+            [{"label": "Q", "value": {"day": 31, "month": 6, "year": 1990}}],
+            [(0, None, "Q", '{"day":31,"month":6,"year":1990}')],
+        ),
         ([{"label": "Q", "value": {"a": None}}], [(0, None, "Q", None)]),
+        ([{"label": "Q", "value": {"name": "", "phone": " "}}], [(0, None, "Q", None)]),
         ([{"label": "Q", "value": []}], [(0, None, "Q", None)]),
         ([{"label": "Q", "value": ""}], [(0, None, "Q", None)]),
         ([{"label": "Q", "value": "  "}], [(0, None, "Q", None)]),

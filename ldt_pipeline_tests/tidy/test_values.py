@@ -8,7 +8,7 @@ import pytest
 
 from ldt_pipeline.tidy import LINEAGE, tidy_participants
 from ldt_pipeline_tests.tidy.participants import of
-from ldt_pipeline_tests.tidy.records import only, parent, raw
+from ldt_pipeline_tests.tidy.records import drift, only, parent, raw
 
 
 @pytest.mark.parametrize("text", ['{"b" :1,"b":[ 1.10 ]}', '"x"', "[1]", "12.50", "true"])
@@ -100,7 +100,20 @@ def test_flags(given: Any, expected: bool | None) -> None:
     ],
 )
 def test_texts(given: Any, expected: str | None) -> None:
+    assert of(ticketTitle=given).get("ticket_title") == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("007", "007"), (7, "7"), (0, "0"), (False, None), (True, None), ([False], None), ("", None)],
+)
+def test_a_flag_is_no_bib(given: Any, expected: str | None) -> None:
     assert of(bibNumber=given).get("bib_number") == expected
+
+
+def test_a_flag_as_a_bib_is_seen_where_it_says_that_there_is_one() -> None:
+    found = [drift(tidy_participants(raw({"id": 1, "bibNumber": each}))) for each in (True, False)]
+    assert found == [{("bibNumber", "unreadable boolean"): 1}, {}]
 
 
 def test_long_texts_come_through() -> None:

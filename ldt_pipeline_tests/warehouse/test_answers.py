@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from ldt_pipeline.tables import table
 from ldt_pipeline.tidy import answers_to_columns, load_questions, unmapped_questions
-from ldt_pipeline.warehouse.answers import answers_by_column, matched_questions, unmapped
+from ldt_pipeline.warehouse.answers import (
+    answered,
+    answers_by_column,
+    asked_questions,
+    matched_questions,
+)
 from ldt_pipeline.warehouse.connection import connect, registered
 from ldt_pipeline.warehouse.schema import create_or_check
 
@@ -53,13 +58,42 @@ def test_both_give_the_same(rows) -> None:
         with registered(connection, "rows", frame):
             connection.execute("INSERT INTO tidy.participant_answers SELECT * FROM rows")
         fast = answers_by_column(connection, matched_questions(connection, QUESTIONS))
-        fast_unmapped = unmapped(connection, QUESTIONS)
+        fast_unmapped = unmapped_questions(asked_questions(connection), QUESTIONS)
     plain = answers_to_columns(frame, QUESTIONS, "participant_id")
     # The one leaves out whom nothing is known of: a left join makes no difference of it.
     known = plain.filter(pl.any_horizontal(pl.col(plain.columns[1:]).is_not_null()))
     assert fast.sort("participant_id").rows() == known.sort("participant_id").rows()
     counts = unmapped_questions(frame, QUESTIONS)
     assert sorted(fast_unmapped["answers"]) == sorted(counts["answers"])
+
+
+def test_whoever_answered_counts_once_whatever_came_of_it() -> None:
+    frame = _frame(
+        [
+            ("p1", "DOB", None, "07/03/90"),
+            ("p1", "Date of birth", None, "07/03/90"),
+            ("p2", None, "dateOfBirth", "in March"),
+            ("p3", "DOB", None, None),
+            ("p4", "DOB", None, "1990-03-07"),
+            ("p5", "Club", None, "Hares"),
+        ]
+    )
+    people = pl.DataFrame({"participant_id": ["p1", "p2", "p3", "p5"], "race_id": "r1"})
+    with connect(Path(":memory:")) as connection:
+        create_or_check(connection)
+        with registered(connection, "rows", frame):
+            connection.execute("INSERT INTO tidy.participant_answers SELECT * FROM rows")
+        matched = matched_questions(connection, QUESTIONS)
+        found = [
+            answered(connection, some, those, column=column).rows()
+            for some, those, column in (
+                (matched, people, "date_of_birth"),
+                (matched, people, "club"),
+                (matched, people, "email"),
+                (matched, people.clear(), "club"),
+            )
+        ]
+    assert found == [[("r1", 2)], [("r1", 1)], [], []]
 
 
 def _frame(rows: list[tuple]) -> pl.DataFrame:
