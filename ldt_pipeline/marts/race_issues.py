@@ -1,8 +1,8 @@
 """Issues of whole races: what no single row of a start list shows.
 
 What belongs here: starts that few entries of a race state, and dates of birth that can't be read of
-anybody. What doesn't: what is wrong with one
-starter (`starter_issues.py`), and groups, codes and questions (`issues.py`).
+anybody. What doesn't: what is wrong with one starter (`starter_issues.py`), and groups, codes and
+questions (`issues.py`).
 """
 
 from __future__ import annotations
