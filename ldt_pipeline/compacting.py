@@ -25,7 +25,8 @@ import polars as pl
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, FEEDS
 from ldt_pipeline.private_files import PRIVATE_FILE
-from ldt_pipeline.raw import Manifest, Part, RawStore
+from ldt_pipeline.raw import ERASURES, Manifest, Part, RawStore
+from ldt_pipeline.raw.extract_files import DamagedExtractError
 from ldt_pipeline.raw.files import TEMPORARY_PREFIX
 from ldt_pipeline.raw.packing import Pack, discard, finish, parts_of, put_in_place, write_pack
 from ldt_pipeline.settings import Settings
@@ -81,8 +82,9 @@ def compact(
         progress: Told of each number of records, with the stage.
 
     Raises:
-        NotCompactedError: Not everything is loaded, or the proof failed.
-        DamagedExtractError: An extract can't be read. Everything is as it was.
+        NotCompactedError: Not everything is loaded, the proof failed, or an extract can't be read: that
+            is set aside, and the next sync fetches it again.
+        DamagedExtractError: The book of erasures can't be read. Everything is as it was.
         WarehouseBusyError: Another process kept the warehouse for too long.
     """
     tell = progress or _ignore
@@ -275,7 +277,15 @@ def _rebuilt(
         with connect(path) as connection:
             path.chmod(PRIVATE_FILE)
             create_or_check(connection)
-            load_pending(connection, store, progress=lambda records: tell("prove", records))
+            try:
+                load_pending(connection, store, progress=lambda records: tell("prove", records))
+            except DamagedExtractError as error:
+                if error.feed == ERASURES:
+                    raise
+                raise NotCompactedError(
+                    f"Nothing was compacted. {error} It is set aside: run `ldt sync`, which fetches it "
+                    "again, and then compact."
+                ) from None
             yield connection
     finally:
         remove_database(path)

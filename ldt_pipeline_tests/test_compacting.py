@@ -19,7 +19,7 @@ from ldt_pipeline.erasing.erase import erase
 from ldt_pipeline.erasing.healing import heal_book
 from ldt_pipeline.raw import DELETIONS, leftovers, packing
 from ldt_pipeline.raw.extract_files import ReplacedExtractError
-from ldt_pipeline.raw.quarantine import all_set_aside, past_damage
+from ldt_pipeline.raw.quarantine import all_set_aside, past_damage, waiting
 from ldt_pipeline.warehouse.books import tombstones_of
 from ldt_pipeline.warehouse.connection import open_warehouse
 from ldt_pipeline.warehouse.schema import OutdatedWarehouseError
@@ -138,6 +138,21 @@ def test_what_is_not_loaded_is_not_compacted(tmp_path: Path) -> None:
     write(account.store, [Extract("partners", "2025-01", ('{"id":"p"}',))])
     with pytest.raises(NotCompactedError, match="ldt sync"):
         account.compact()
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_what_is_damaged_is_not_compacted(tmp_path: Path, drop: bool) -> None:
+    """It is set aside, and the next sync fetches it again; compacting ends, and says so."""
+    account = simple(tmp_path)
+    damaged = account.store.manifests("participants")[1]
+    (path,) = account.settings.raw_dir.rglob(f"{damaged.extract_id}.ndjson.zst")
+    path.write_bytes(path.read_bytes()[:-9])
+    before = account.store.extract_ids()
+    with pytest.raises(NotCompactedError, match=rf"{damaged.extract_id}.* checksum .*ldt sync"):
+        account.compact(drop_superseded=drop)
+    assert [each.extract_id for each in waiting(account.store)] == [damaged.extract_id]
+    assert account.store.extract_ids() == before - {damaged.extract_id}
+    assert not list(account.settings.data_dir.glob(".tmp-*"))
 
 
 @pytest.mark.parametrize("calls", range(4))

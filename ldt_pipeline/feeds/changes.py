@@ -39,7 +39,7 @@ from ldt_pipeline.feeds.positions import (
     without_covered,
 )
 from ldt_pipeline.feeds.reader import Fetched, Progress, Reader, is_long, list_request
-from ldt_pipeline.instants import month_start, next_month, now
+from ldt_pipeline.instants import EPOCH, MILLISECOND, month_start, next_month, now
 from ldt_pipeline.raw import Manifest, RawStore
 from ldt_pipeline.raw.quarantine import note_read_again, waiting
 
@@ -90,10 +90,15 @@ def _read_damaged_again(reader: Reader, client: Client, store: RawStore, feed: C
     if not months:
         return
     end = end_of_changes(client, list_request(feed))
-    for month in months:
-        window = Window(after=month_start(month), before=month_start(next_month(month)))
+    windows = [
+        Window(after=month_start(month), before=month_start(next_month(month))) for month in months
+    ]
+    # What says not when it changed was stored in the month in which it was read, and no window of
+    # that brings it: it is older than all else, or in none.
+    for window in (Window(before=EPOCH + MILLISECOND), *windows):
         total = first_record(client, list_request(feed, window))[1]
-        reader.read_windows([window], oldest=month_start(month), end=end, total=total)
+        reader.read_windows([window], oldest=window.after or EPOCH, end=end, total=total)
+    reader.read_undated({})
     note_read_again(store, damaged)
 
 

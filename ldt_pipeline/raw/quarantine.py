@@ -60,16 +60,21 @@ def past_damage(store: RawStore, work: Callable[[], _Result]) -> _Result:
 
     Raises:
         DamagedExtractError: It is one of the book of erasures: without it, people who were
-            forgotten would come back.
+            forgotten would come back. Or the work can't be done without it.
         OSError: A damaged extract could not be moved.
     """
+    aside: dict[str, DamagedExtractError] = {}
     while True:
         try:
             return work()
         except DamagedExtractError as error:
+            # Whoever goes by a list made before (as compacting does) would find it for ever.
+            if error.extract_id in aside:
+                raise aside[error.extract_id] from None
             if error.feed == ERASURES:
                 raise
             set_aside(store, error)
+            aside[error.extract_id] = error
         except ReplacedExtractError:
             pass  # by the compacted one, which is read next time
 

@@ -29,7 +29,7 @@ from ldt_pipeline.settings import Settings
 from ldt_pipeline.sync.unlisted import decide
 from ldt_pipeline.warehouse.books import tombstones_of
 from ldt_pipeline.warehouse.connection import open_warehouse
-from ldt_pipeline.warehouse.read import hashes, live_counts_by
+from ldt_pipeline.warehouse.read import hashes, held_from, live_counts_by
 
 _logger = logging.getLogger(__name__)
 
@@ -117,15 +117,18 @@ def reconcile_whole(
     """
     damaged = findings_to_read_again(store, feed)
     with open_warehouse(settings.warehouse_path) as connection:
-        known = hashes(connection, feed.entity)
+        held = hashes(connection, feed.entity)
+        # The warehouse has it, and the raw store no longer: to a rebuild it would be unknown.
+        lost = held_from(connection, feed.entity, [each.extract_id for each in damaged])
         deleted = {
             each.extract_id: tombstones_of(connection, each.extract_id)
             for each in damaged
             if each.feed == DELETIONS
         }
+    known = {identity: held[identity] for identity in held.keys() - lost} if lost else held
     fetched, identities = fetch_everything(client, store, feed, known=known)
     result = Reconciled(feed=feed.name, compared=len(identities), stored=fetched.records)
-    missing = _ids(known.keys() - identities)
+    missing = _ids(held.keys() - identities)
     _settle_missing(client, store, feed, missing, result, list_is_whole=True)
     for tombstones in deleted.values():
         for deleted_at, ids in tombstones.items():

@@ -120,3 +120,30 @@ def hashes(
         f"SELECT DISTINCT record_hash, record_hash FROM ops.rejections WHERE entity = '{name}'"
     ).fetchall()
     return dict([*rows, *rejected])
+
+
+def held_from(
+    connection: duckdb.DuckDBPyConnection, name: str, extract_ids: Collection[str]
+) -> set[str | int]:
+    """Give what `hashes` knows, and some extracts may alone have brought: their version, or a sighting.
+
+    An extract may be one that several were compacted into.
+    """
+    if not extract_ids:
+        return set()
+    rows = connection.execute(
+        f"""
+        WITH extracts AS (
+            SELECT extract_id, extracted_at FROM ops.load_log
+            WHERE list_contains($ids::VARCHAR[], extract_id) OR list_contains($ids::VARCHAR[], pack)
+        )
+        SELECT "{table(name).key[0]}", NULL FROM tidy.{name}
+        WHERE _extract_id IN (SELECT extract_id FROM extracts)
+            OR _seen_at IN (SELECT extracted_at FROM extracts)
+        UNION ALL
+        SELECT NULL, record_hash FROM ops.rejections
+        WHERE entity = '{name}' AND extract_id IN (SELECT extract_id FROM extracts)
+        """,
+        {"ids": [*extract_ids]},
+    ).fetchall()
+    return {record_hash if key is None else key for key, record_hash in rows}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
+from ldt_pipeline.api.client import Client
 from ldt_pipeline.api.errors import IncompleteWalkError
 from ldt_pipeline.api.paging import ListRequest, Proof, walk
 from ldt_pipeline.api.windows import Window, walk_window
@@ -15,6 +17,7 @@ from ldt_pipeline.feeds import reader
 from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline_tests.api.scripted import Scripted, answer
 from ldt_pipeline_tests.feeds.movement import (
     MOVES,
     Move,
@@ -157,3 +160,31 @@ def test_a_list_that_is_never_whole_is_an_error() -> None:
         pytest.raises(IncompleteWalkError),
     ):
         list(walk_window(client, REQUEST, Window(), Proof()))
+
+
+def test_a_list_that_began_within_this_second_is_closed_in_the_middle_of_it() -> None:
+    """At the second's beginning it would hold nothing, and stay open at its end for ever."""
+    began = datetime(2025, 1, 31, 12, 0, 0, 100_000, tzinfo=UTC)
+    newest = began.replace(microsecond=900_000)
+    first, last = (
+        {"id": each.isoformat(), "updatedAt": each.isoformat()} for each in (began, newest)
+    )
+    answers = [
+        answer({"data": data, "page": {"totalResults": 2}}, Date="Fri, 31 Jan 2025 12:00:00 GMT")
+        for data in ([first], [last], [first, last])
+    ]
+    with (
+        Scripted(*answers) as api,
+        Client(base_url=api.base_url, api_key="k", retries=0) as client,
+    ):
+        seen = [
+            each.id
+            for page in walk_window(client, REQUEST, Window(after=began), Proof())
+            for each in page
+        ]
+    assert set(seen) == {first["id"], last["id"]}
+    queries = [parse_qs(request.split()[1].partition("?")[2]) for request in api.requests]
+    after = {"2025-01-31T12:00:00.099Z"}
+    assert ["updatedAt[before]" in each for each in queries[:3]] == [False, False, True]
+    assert {*queries[1]["updatedAt[after]"]} == after, "of its own changes, not of the whole list's"
+    assert queries[2]["updatedAt[before]"] == ["2025-01-31T12:00:00.901Z"]

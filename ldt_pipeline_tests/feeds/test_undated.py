@@ -13,6 +13,7 @@ from ldt_pipeline.feeds.catalogue import PARTICIPANTS
 from ldt_pipeline.feeds.changes import fetch_changes, fetch_everything
 from ldt_pipeline.feeds.undated import find_undated
 from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw.quarantine import look_for_damage, waiting
 from ldt_pipeline_tests.feeds.movement import client_of, record, records, serve
 from ldt_pipeline_tests.other_api import Dataset, Readings
 
@@ -72,3 +73,25 @@ def test_they_are_stored_once(unchanged: Any, dataset: Dataset, tmp_path: Path) 
     assert identities == {each["id"] for each in dataset.live("participants")}
     assert {record_key(body)[0] for body in stored() if body not in first} == {"u00", "n"}
     assert fetched.records == 2
+
+
+@pytest.mark.parametrize("unchanged", PLACES)
+def test_they_are_read_again_with_a_month_that_was_damaged(
+    unchanged: Any, dataset: Dataset, tmp_path: Path
+) -> None:
+    """They lie in the month in which they were read, and no window of it brings them."""
+    store = RawStore(str(tmp_path))
+    with serve(dataset, Readings(unchanged=unchanged)) as api, client_of(api) as client:
+        fetch_changes(client, store, PARTICIPANTS)
+        for path in tmp_path.glob("participants/*/*.zst"):
+            path.write_bytes(path.read_bytes()[:-9])
+        assert look_for_damage(store)
+        fetch_changes(client, store, PARTICIPANTS)
+    assert waiting(store) == []
+    stored = {
+        record_key(body)[0]
+        for manifest in store.manifests("participants")
+        for batch in store.read(manifest, batch_records=1_000)
+        for body in batch
+    }
+    assert stored == {each["id"] for each in dataset.live("participants")}

@@ -38,14 +38,14 @@ def page(total: int | None, newest: datetime) -> bytes:
     return answer({"data": [person("a", newest)], "page": {"totalResults": total}})
 
 
-def note_reading(store: RawStore) -> None:
+def note_reading(store: RawStore, newest: datetime | None = START) -> None:
     walk = Walk(
         walk_id="w",
         feed=PARTICIPANTS.name,
         after=None,
         before=None,
         started_at=READ_AT,
-        newest_updated_at=START,
+        newest_updated_at=newest,
         total=3,
         distinct=3,
         proved_by="total",
@@ -88,6 +88,18 @@ def test_a_list_is_compared_whole_unless_it_moved(
     assert len(api.requests) == len(answers)
     if created_before is not None:
         assert quote(format_instant(created_before), safe="") in api.requests[1]
+
+
+def test_a_list_that_was_empty_moves_with_its_first_record(tmp_path: Path) -> None:
+    store = RawStore(str(tmp_path / "raw"))
+    note_reading(store, None)
+    with (
+        Scripted(page(1, LATER), page(0, LATER)) as api,
+        Client(base_url=api.base_url, api_key="k", retries=0) as client,
+        open_warehouse(tmp_path / "w.duckdb") as connection,
+    ):
+        found = compare_with_api(client, store, connection, PARTICIPANTS)
+    assert (found.agrees, found.created_before) == (True, QUIET)
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,15 @@ def organiser(tmp_path: Path) -> Settings:
     return Settings(_env_file=None, data_dir=tmp_path, event_ids=("configured",))  # type: ignore[call-arg]
 
 
-def entries(*ids: str, event: str = "e1", starts_in: timedelta | None = None) -> Extract:
+def entries(
+    *ids: str,
+    event: str = "e1",
+    starts_in: timedelta | None = None,
+    feed: str = "participants",
+) -> Extract:
     starts = {} if starts_in is None else {"raceStartDate": (now() + starts_in).isoformat()}
     lines = (json.dumps({"id": each, "eventId": event, "raceId": "r1", **starts}) for each in ids)
-    return Extract("participants", "2025-01", tuple(lines))
+    return Extract(feed, "2025-01", tuple(lines))
 
 
 def gone(entity: str, *ids: str) -> Extract:
@@ -98,6 +103,9 @@ def test_an_event_changed_when_an_entry_of_it_last_came_or_went(organiser: Setti
         gone("participants", "shrinks"),
         gone("applications", "other"),
         gone("participants", "of no event"),
+        entries("c", event="applied for", feed="applications"),
+        gone("applications", "c"),
+        gone("participants", "c"),
     )
     found = {each.event_id: each.changed_at for each in state.events}
     assert found == {
@@ -106,6 +114,7 @@ def test_an_event_changed_when_an_entry_of_it_last_came_or_went(organiser: Setti
         "grows": START + 4 * MINUTE,
         "shrinks": START + 5 * MINUTE,
         "other": START + 3 * MINUTE,
+        "applied for": START + 9 * MINUTE,
     }
 
 

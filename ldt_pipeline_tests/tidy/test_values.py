@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 
 from ldt_pipeline.tidy import LINEAGE, tidy_participants
+from ldt_pipeline.tidy.coerce import read_texts
+from ldt_pipeline.tidy.json_columns import JsonColumn
 from ldt_pipeline_tests.tidy.participants import of
 from ldt_pipeline_tests.tidy.records import drift, only, parent, raw
 
@@ -124,3 +127,11 @@ def test_of_two_members_with_one_key_the_last_counts() -> None:
     tidied = tidy_participants(raw(b'{"id": 1, "id": 2, "raceName": "a", "raceName": null}'))
     assert set(only(tidied)) == {"participant_id", *LINEAGE}
     assert parent(tidied)["participant_id"].to_list() == ["2"]
+
+
+def test_reading_a_column_leaves_it_as_it_was() -> None:
+    """It may be read as something else, too."""
+    column = JsonColumn(pl.Series(["a", None]), [1], [True])
+    read = [read_texts(column, lambda *_: None).to_list() for _ in range(2)]
+    assert read == [["a", "true"]] * 2
+    assert (column.texts.to_list(), column.present) == (["a", None], 2)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw import DELETIONS, RawStore
 from ldt_pipeline.tidy import load_questions
 from ldt_pipeline.warehouse import changed, entries
 from ldt_pipeline.warehouse import load as loading
@@ -91,6 +92,44 @@ def test_a_start_list_that_was_interrupted_is_made_whole(
         assert history_marts(connection) == expected
 
 
+def test_who_changes_again_while_a_change_is_owed_is_listed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an interrupted build owes lies in as many slices as it is owed times."""
+    changes = [
+        Extract(
+            "participants",
+            "2025-02",
+            tuple(json.dumps({"id": each, "bibNumber": bib}) for each in ids),
+        )
+        for ids, bib in ((("p0", "p1"), "8"), (("p0",), "9"))
+    ]
+    ids = [
+        each.extract_id for each in write(RawStore(str(tmp_path / "raw")), [history()[0], *changes])
+    ]
+    store = Hidden(tmp_path / "raw")
+    monkeypatch.setattr(changed, "_SLICE", 1)
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        sources = Sources(
+            connection=connection, questions=load_questions(None), configured_event_ids=()
+        )
+        for each in ids:
+            store.shown.add(each)
+            loading.load_pending(connection, store)
+            with monkeypatch.context() as failing:
+                if each == ids[1]:
+                    failing.setattr(entries, "_insert", _fail)
+                with pytest.raises(MemoryError) if each == ids[1] else nullcontext():
+                    build_mart(sources, "start_list")
+        assert connection.execute(
+            "SELECT count(*), count(DISTINCT participant_id) FROM marts.start_list"
+        ).fetchall() == [(PEOPLE, PEOPLE)]
+
+
+def _fail(*_: Any) -> None:
+    raise MemoryError
+
+
 def test_all_of_a_group_are_told_of_its_new_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +155,41 @@ def test_all_of_a_group_are_told_of_its_new_name(
                 "SELECT DISTINCT reserved_entry_group_name FROM marts.start_list"
             ).fetchall()
             assert named == [(name,)]
+
+
+def test_rows_follow_whatever_is_told_of_an_entry_and_in_whichever_order(tmp_path: Path) -> None:
+    """Of few that changed rows are made anew: they are those that all would have, made at once."""
+
+    def entry(number: int, **others: str) -> str:
+        return json.dumps({"id": f"p{number}", "eventId": "e1", **others})
+
+    def changed(number: int, day: int, **others: str) -> str:
+        return entry(number, updatedAt=f"2025-01-{day:02}T00:00:00Z", **others)
+
+    def people(*lines: str) -> Extract:
+        return Extract("participants", "2025-01", lines)
+
+    history = [
+        people(entry(1), changed(3, 5, bibNumber="1"), changed(4, 9, reservedEntryGroupName="A")),
+        people(*map(entry, range(30)), changed(3, 6, bibNumber="2"), changed(4, 10)),
+        Extract(DELETIONS, "participants", ('{"id":"p0"}', '{"id":"p2"}')),
+        people(entry(2), changed(5, 7, bibNumber="3")),
+        Extract("reserved_entries", "e1", ('{"id":"re_1","name":"A","partnerId":"c"}',)),
+        Extract("partners", "2025-01", ('{"id":"c","name":"Care"}',)),
+    ]
+    ids = [each.extract_id for each in write(RawStore(str(tmp_path / "raw")), history)]
+    store = Hidden(tmp_path / "raw")
+    listed: list[int] = []
+    with warehouse(tmp_path / "w.duckdb") as connection:
+        for shown in ([1], [2], [3], [0], [4, 5]):  # what was read first is loaded late
+            store.shown |= {ids[each] for each in shown}
+            loading.load_pending(connection, store)
+            found = history_marts(connection)
+            listed.append(len(found["start_list"]))
+    assert listed == [30, 28, 29, 29, 29]
+    with warehouse(tmp_path / "expected.duckdb") as connection:
+        loading.load_pending(connection, store)
+        assert history_marts(connection) == found
 
 
 def test_answers_are_found_though_duckdb_moves_them(

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ldt_pipeline.erasing.book import PEOPLE, Erasure, Reason, write_erasures
 from ldt_pipeline.feeds.catalogue import FEEDS
-from ldt_pipeline.raw import RawStore
+from ldt_pipeline.raw import DELETIONS, RawStore
 from ldt_pipeline.tables import TABLES, table
-from ldt_pipeline.tidy import load_questions
+from ldt_pipeline.tidy import Questions, load_questions
 from ldt_pipeline.warehouse import building
 from ldt_pipeline.warehouse import publish as publishing
 from ldt_pipeline.warehouse import republish as going_on
 from ldt_pipeline.warehouse.connection import connect
-from ldt_pipeline.warehouse.load import load_pending
+from ldt_pipeline.warehouse.load import load_erasures, load_pending
 from ldt_pipeline.warehouse.marts import BUILDERS, Sources, build_mart
 from ldt_pipeline.warehouse.publish import publish
 from ldt_pipeline.warehouse.read import relation
@@ -41,8 +43,8 @@ from ldt_pipeline_tests.warehouse.histories import (
 QUESTIONS = load_questions(None)
 
 
-def build(connection: duckdb.DuckDBPyConnection) -> None:
-    sources = Sources(connection=connection, questions=QUESTIONS, configured_event_ids=())
+def build(connection: duckdb.DuckDBPyConnection, questions: Questions = QUESTIONS) -> None:
+    sources = Sources(connection=connection, questions=questions, configured_event_ids=())
     for name in BUILDERS:
         build_mart(sources, name)
 
@@ -137,15 +139,17 @@ class Published:
     def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = folder / "ldt.duckdb"
         self.connection = connection
-        self._store = RawStore(str(folder / "raw"))
+        self.store = RawStore(str(folder / "raw"))
+        self.personal_data = True
+        self.questions = QUESTIONS
         self._extracts = 0
         self.bring(*(entry(number) for number in range(20)))
 
     def bring(self, *lines: str, feed: str = "participants", partition: str = "2025-01") -> bool:
         """Load an extract, and publish."""
-        writer = self._store.writer(
+        writer = self.store.writer(
             feed=feed,
-            partition_key=FEEDS[feed].partition_key,
+            partition_key=FEEDS[feed].partition_key if feed in FEEDS else "of",
             partition=partition,
             extracted_at=START + timedelta(hours=1, minutes=self._extracts),
             source={},
@@ -154,11 +158,11 @@ class Published:
             writer.append(line.encode())
         writer.commit()
         self._extracts += 1
-        load_pending(self.connection, self._store)
-        build(self.connection)
-        return publish(self.connection, self.path)
+        load_pending(self.connection, self.store)
+        build(self.connection, self.questions)
+        return publish(self.connection, self.path, personal_data=self.personal_data)
 
-    def names(self) -> set[str]:
+    def names(self) -> set[str | None]:
         with connect(self.path, read_only=True) as published:
             rows = published.execute("SELECT first_name FROM start_list").fetchall()
         return {row[0] for row in rows}
@@ -293,6 +297,57 @@ def test_a_file_that_the_disk_has_damaged_is_made_anew(
     assert ways.wholes == 2
     assert "Renamed3" in published.names()
     assert len(published.names()) == 20
+
+
+def test_a_file_without_personal_data_is_no_copy_of_one_with_it(
+    published: Published, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for is_personal in (False, True):
+        published.personal_data = is_personal
+        assert published.bring(changed(3, 1))
+        assert (b"Runner4" in published.path.read_bytes()) == is_personal
+    assert (ways.wholes, ways.copies) == (3, 0)
+
+
+def test_a_file_is_made_anew_after_an_erasure(published: Published, ways: Ways) -> None:
+    """Also where the warehouse had nothing of the person any more: a copy keeps what was deleted."""
+    erasure = Erasure(entity="participants", id="p4", reason=Reason.ASKED, erased_at=START)
+    write_erasures(published.store, PEOPLE, [erasure])
+    load_erasures(published.connection, published.store)
+    published.bring(changed(3, 1))
+    assert (ways.wholes, ways.copies) == (2, 0)
+    published.bring(changed(3, 2))
+    assert (ways.wholes, ways.copies) == (2, 1)
+
+
+def test_another_questions_file_is_told_of_everybody(published: Published, tmp_path: Path) -> None:
+    file = tmp_path / "questions.yaml"
+    file.write_text("columns:\n  club: First name\n")
+    published.questions = load_questions(file)
+    assert published.bring(changed(3, 1))
+    assert published.names() == {None}
+    assert_says_the_same(published.connection, published.path, people=True)
+    published.questions = QUESTIONS
+    assert published.bring()
+    assert len(published.names()) == 20
+
+
+def test_what_became_of_an_application_is_brought_into_a_copy(
+    published: Published, ways: Ways
+) -> None:
+    """Of those alone that changed or went; an id that a participant has, too, is another one."""
+    bring = partial(published.bring, feed="applications")
+    bring(*(entry(number) for number in range(20)))
+    copies = ways.copies
+    bring(changed(3, 1))
+    published.bring('{"id":"p4"}', feed=DELETIONS, partition="applications")
+    assert ways.copies == copies + 2
+    assert_says_the_same(published.connection, published.path, people=True)
+    with connect(published.path, read_only=True) as file:
+        gone = file.execute(
+            "SELECT application_id FROM applications WHERE deleted_at IS NOT NULL"
+        ).fetchall()
+    assert gone == [("p4",)]
 
 
 def test_a_file_is_made_anew_each_day(

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from ldt_pipeline.raw import DELETIONS, RawStore
+from ldt_pipeline.record_hash import record_hash
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.read import hashes, live_count, live_counts_by, relation
 from ldt_pipeline_tests.warehouse.histories import START, Extract, load, warehouse, write
@@ -105,8 +106,9 @@ def at(minute: int | None) -> datetime | None:
     return None if minute is None else START + minute * MINUTE
 
 
+@pytest.mark.parametrize("together", [True, False])
 def test_gone_is_what_was_not_seen_after_its_last_tombstone(
-    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+    together: bool, connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     people = {
         "gone": ([0], [1], 1),
@@ -126,7 +128,7 @@ def test_gone_is_what_was_not_seen_after_its_last_tombstone(
         feed, partition = ("participants", "2025-01") if seen else (DELETIONS, "participants")
         history.append(Extract(feed, partition, tuple(lines)))
     ids = [each.extract_id for each in write(RawStore(str(tmp_path / "raw")), history)]
-    load(connection, tmp_path / "raw", [[each] for each in reversed(ids)])
+    load(connection, tmp_path / "raw", [ids] if together else [[each] for each in reversed(ids)])
     assert rows(connection, "participants", ["participant_id", "deleted_at"]) == {
         each: (at(deleted),) for each, (_, _, deleted) in people.items()
     }
@@ -181,3 +183,54 @@ def test_a_group_is_gone_since_the_first_reading_without_it_and_as_of_the_last_w
     assert rows(connection, "reserved_entry_groups", columns) == {
         each: (at(deleted), at(max(when))) for each, (when, deleted) in groups.items()
     }
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_same_bytes_again_are_known_by_where_they_were_read_last(
+    order: tuple[int, ...], connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    line = entry("a", 0, MINUTE)
+    history = [
+        Extract("participants", "2025-01", (line,)),
+        Extract("participants", "2025-02", ("17", line)),
+        Extract("race_participants", "r1", ("17", "18", line)),
+    ]
+    ids = [each.extract_id for each in write(RawStore(str(tmp_path / "raw")), history)]
+    load(connection, tmp_path / "raw", [[ids[each]] for each in order])
+    assert connection.execute(
+        "SELECT _extract_id, _record_number, _extracted_at, _seen_at, _partition "
+        "FROM tidy.participants"
+    ).fetchall() == [(ids[2], 3, at(2), at(2), "r1")]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_is_gone_is_told_by_its_own_list_alone(
+    together: bool, connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """Ids of other lists may be the same, and other lists are read more often."""
+    history = [
+        Extract("participants", "2025-01", (entry("1", 0, MINUTE), "17")),
+        Extract("applications", "2025-01", (entry("1", 0, MINUTE),)),
+        Extract("partners", "2025-01", (entry("1", 0, MINUTE),)),
+        Extract("reserved_entries", "e1", ('{"id":"re_1"}',)),
+        Extract("tickets", "e1", ('{"id":"t1"}',)),
+        Extract("reserved_entries", "e2", ('{"id":"re_2"}',)),
+        Extract("tickets", "e1", ('{"id":"t1"}',)),
+        Extract(DELETIONS, "applications", ('{"id":"1"}',)),
+    ]
+    ids = [each.extract_id for each in write(RawStore(str(tmp_path / "raw")), history)]
+    load(connection, tmp_path / "raw", [ids] if together else [[each] for each in ids])
+    gone = {
+        name: set(rows(connection, name, [table(name).key[0], "deleted_at"]).items())
+        for name in ("participants", "applications", "partners", "reserved_entry_groups", "tickets")
+    }
+    assert gone == {
+        "participants": {("1", (None,))},
+        "applications": {("1", (at(7),))},
+        "partners": {("1", (None,))},
+        "reserved_entry_groups": {("re_1", (None,)), ("re_2", (None,))},
+        "tickets": {("t1", (None,))},
+    }
+    # What could not be read is known by its bytes, and isn't read again each night.
+    assert hashes(connection, "participants").keys() == {"1", record_hash(b"17")}
+    assert hashes(connection, "applications").keys() == set()
