@@ -391,6 +391,7 @@ def test_every_reading_has_a_test() -> None:
         "missing_answer",
         "empty_list",
         "roster_windows",
+        "obeys_sort",
     }
     named = {*OF_LISTS, *OF_SHAPES, *OF_TRANSPORT, *others}
     assert named == {field.name for field in fields(Readings)}
