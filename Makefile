@@ -22,13 +22,18 @@ $(READY): requirements.lock pyproject.toml
 demo: setup ## From nothing to a start list and allocations, on the embedded sandbox
 	$(BIN)/ldt demo
 
+# Thousands of small databases, each flushed to the disk many times: tests keep them in memory where some
+# gigabytes of it can be had as a folder. (TEST_FILES=/tmp has them on the disk.)
+TEST_FILES ?= $(shell grep -s ' /dev/shm ' /proc/mounts | grep -qv noexec && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 4194304 { print "/dev/shm" }')
+PYTEST := $(if $(TEST_FILES),PYTEST_DEBUG_TEMPROOT=$(TEST_FILES)) $(BIN)/python -m pytest
+
 # In the order of folders: by the number of tests, modules with a few long ones would come last, and
 # one process would wait for the other. One process more than cores: some tests wait for servers and disks.
 test: setup ## Run all tests
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
+	$(PYTEST) --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 test-quick: setup ## Run the tests that take less than some ten seconds each: minutes, not a quarter of an hour
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not slow"
+	$(PYTEST) --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not slow"
 
 test-browser: setup ## Drive a browser through Dagster's pages (LDT_BROWSER names it, else chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock
