@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
@@ -115,3 +116,8 @@ def point_at(sandbox: Sandbox, folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 def run_sync(instance: dg.DagsterInstance) -> Synced:
     return sync(load_settings(), defs, instance, lambda _: None)
+
+
+def published(query: str) -> list[tuple]:
+    with duckdb.connect(str(load_settings().published_path), read_only=True) as connection:
+        return connection.execute(query).fetchall()

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import pytest
 
 from ldt_pipeline.dagster_runs import RunFailedError, Runner
@@ -17,10 +16,8 @@ from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs.jobs import (
     LOAD,
     PUBLISH,
-    READ_EVENTS,
     RECONCILE,
     changes_config,
-    publish_config,
     reconcile_config,
 )
 from ldt_pipeline.defs.names import EVENT_NAME_TAG, EVENT_TAG, published_names
@@ -31,14 +28,9 @@ from ldt_pipeline.runner import rebuild
 from ldt_pipeline.settings import load_settings
 from ldt_pipeline.sync.state import read_state
 from ldt_pipeline.tables import TABLES
-from ldt_pipeline_tests.defs.conftest import STARTED_AT, run_sync
+from ldt_pipeline_tests.defs.conftest import STARTED_AT, published, run_sync
 
 pytestmark = pytest.mark.slow
-
-
-def published(query: str) -> list[tuple]:
-    with duckdb.connect(str(load_settings().published_path), read_only=True) as connection:
-        return connection.execute(query).fetchall()
 
 
 def test_a_first_sync_publishes_everything(instance, account) -> None:
@@ -100,78 +92,6 @@ def test_a_late_row_of_a_new_event_is_found_and_read_in_one_sync(synced, account
     sandbox.clear_requests()
     assert run_sync(synced).was_quiet
     assert len(sandbox.requests) <= 6
-
-
-def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fails_before(
-    synced, account, sandbox
-) -> None:
-    """Its groups are read in a run of their own, a minute after its first entry: nobody is alarmed."""
-    runner = Runner(defs, synced)
-    event_id = account.add_event(name="Unheard of")
-    account.add_participant(race_id=account.race_ids(event_id)[0])
-    month = f"{STARTED_AT:%Y-%m}"
-    runner.run("fetch_participants", tags=range_tags(month, month))
-    before = load_settings().published_path.stat().st_ino
-    runner.run(PUBLISH)
-    assert load_settings().published_path.stat().st_ino == before
-    check = dg.AssetCheckKey(dg.AssetKey("events"), "tickets_are_read")
-    found = synced.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
-    evaluation = found.event.asset_check_evaluation
-    assert not evaluation.passed
-    assert evaluation.severity is dg.AssetCheckSeverity.WARN
-    load_settings().published_path.unlink()
-    runner.run(PUBLISH)
-    assert not load_settings().published_path.exists(), "nor is there a first one"
-    with pytest.raises(RunFailedError, match="tickets have not been read yet"):
-        runner.run(PUBLISH, config=publish_config())
-    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
-        connection.execute(
-            "UPDATE tidy.participants SET _extracted_at = _extracted_at - INTERVAL 11 MINUTE"
-        )
-    with pytest.raises(RunFailedError, match="tickets have not been read yet"):
-        runner.run(PUBLISH)
-    synced.add_dynamic_partitions("event_id", [key_of(event_id)])
-    runner.run(READ_EVENTS, tags=range_tags(key_of(event_id), key_of(event_id)))
-    runner.run(PUBLISH)
-    assert published(f"SELECT event_name FROM events WHERE event_id = '{event_id}'") == [
-        ("Unheard of",)
-    ]
-
-
-def test_the_daemon_waits_for_the_reconcile_of_a_deletion_and_nothing_fails_before(
-    synced, account, sandbox
-) -> None:
-    """It begins with the next poll, a minute later: nobody is alarmed. What lasts is told of."""
-    runner = Runner(defs, synced)
-    gone = sorted(account.participant_ids())[5]
-    account.delete_participant(gone)
-    before = load_settings().published_path.stat().st_ino
-    for _ in range(2):
-        runner.run(PUBLISH)
-        assert load_settings().published_path.stat().st_ino == before
-        evaluation = completeness(synced)
-        assert not evaluation.passed
-        assert evaluation.severity is dg.AssetCheckSeverity.WARN
-    with pytest.raises(RunFailedError, match="How many participants more or fewer"):
-        runner.run(PUBLISH, config=publish_config())
-    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
-        connection.execute(
-            "UPDATE ops.comparisons SET uneven_since = uneven_since - INTERVAL 11 MINUTE"
-        )
-    with pytest.raises(RunFailedError, match="How many participants more or fewer"):
-        runner.run(PUBLISH)
-    assert completeness(synced).severity is dg.AssetCheckSeverity.ERROR
-    runner.run(RECONCILE, config=reconcile_config(whole=False))
-    runner.run(LOAD)
-    runner.run(PUBLISH)
-    assert completeness(synced).passed
-    assert published(f"SELECT count(*) FROM start_list WHERE participant_id = '{gone}'") == [(0,)]
-
-
-def completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
-    check = dg.AssetCheckKey(dg.AssetKey("api_totals"), "participants_are_complete")
-    found = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
-    return found.event.asset_check_evaluation
 
 
 @pytest.mark.usefixtures("lean")

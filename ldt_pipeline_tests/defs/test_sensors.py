@@ -8,7 +8,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from ldt_pipeline.dagster_runs import RunFailedError, Runner
+from ldt_pipeline.dagster_runs import Runner
 from ldt_pipeline.definitions import defs
 from ldt_pipeline.defs import unfinished
 from ldt_pipeline.defs.jobs import LOAD, PUBLISH, reconcile_config
@@ -24,7 +24,7 @@ from ldt_pipeline.sync.lock import sync_lock
 from ldt_pipeline.sync.state import read_state
 from ldt_pipeline.tables import TABLES
 from ldt_pipeline_tests.defs.conftest import STARTED_AT
-from ldt_pipeline_tests.defs.ticking import tick
+from ldt_pipeline_tests.defs.ticking import run_it, tick
 
 pytestmark = pytest.mark.slow
 
@@ -164,36 +164,6 @@ def test_what_nothing_explains_is_not_reconciled_every_minute(synced, account, m
     assert request.run_config["ops"]["raw_deletions"]["config"]["whole"] is False, "news"
 
 
-def test_what_nothing_explained_while_it_was_waited_for_is_tried_once_more_and_fails(
-    synced, account, monkeypatch
-) -> None:
-    """Else nobody is told for an hour that nothing is published."""
-    monkeypatch.setattr("ldt_pipeline.sync.reconcile._settle_missing", lambda *_, **__: None)
-    account.delete_participant(sorted(account.participant_ids())[0])
-    for _ in range(2):
-        (request,) = tick(poll_sensor, synced).run_requests
-        run_it(request, synced)
-    Runner(defs, synced).run(LOAD)
-    Runner(defs, synced).run(PUBLISH)
-    assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
-    let_time_pass()
-    monkeypatch.setattr("ldt_pipeline.defs.sensors._AGAIN_AFTER", timedelta(0))
-    (request,) = tick(poll_sensor, synced).run_requests
-    assert request.job_name == PUBLISH
-    with pytest.raises(RunFailedError, match="api_totals: How many participants"):
-        Runner(defs, synced).run(PUBLISH)
-    assert isinstance(tick(poll_sensor, synced), dg.SkipReason), "one failure is enough to be told"
-
-
-def let_time_pass() -> None:
-    """Let eleven minutes pass since lists were last compared."""
-    with duckdb.connect(str(load_settings().warehouse_path)) as connection:
-        connection.execute(
-            "UPDATE ops.comparisons SET uneven_since = uneven_since - INTERVAL 11 MINUTE, "
-            "compared_at = compared_at - INTERVAL 11 MINUTE"
-        )
-
-
 def test_a_list_that_cannot_be_read_is_not_read_whole_every_minute(synced, account) -> None:
     account.delete_participant(sorted(account.participant_ids())[0])
     (request,) = tick(poll_sensor, synced).run_requests
@@ -216,14 +186,6 @@ def test_what_may_not_be_published_is_not_tried_every_minute(synced) -> None:
     job = defs.resolve_job_def(request.job_name)
     synced.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE)
     assert isinstance(tick(poll_sensor, synced), dg.SkipReason)
-
-
-def run_it(request: dg.RunRequest, instance: dg.DagsterInstance) -> None:
-    job = defs.resolve_job_def(request.job_name)
-    result = job.execute_in_process(
-        instance=instance, run_config=request.run_config, tags=request.tags
-    )
-    assert result.success
 
 
 def read_ids() -> set[str]:

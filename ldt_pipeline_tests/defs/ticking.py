@@ -15,3 +15,12 @@ def tick(sensor, instance) -> dg.SensorResult | dg.SkipReason:
     wanted = {name: RESOURCES[name] for name in sensor.required_resource_keys}
     with dg.build_sensor_context(instance=instance, resources=wanted, definitions=defs) as context:
         return sensor(context)
+
+
+def run_it(request: dg.RunRequest, instance: dg.DagsterInstance) -> None:
+    """Do what a sensor has asked for."""
+    job = defs.resolve_job_def(request.job_name)
+    result = job.execute_in_process(
+        instance=instance, run_config=request.run_config, tags=request.tags
+    )
+    assert result.success
