@@ -146,11 +146,18 @@ def _sync(
         requests += asked.requests
         _bring_in(settings, store, runner, say, asked.plans, whole=whole)
         asked = None
+        if waiting(store):
+            continue
+        state = read_state(settings)
+        if state.erasures:
+            # All of raw may be read then, and damage found of which nothing told before.
+            state = _erase_what_is_due(settings, runner, say)
         if not waiting(store):
             break
-    state = read_state(settings)
-    if state.erasures:
-        state = _erase_what_is_due(settings, runner, say)
+    else:
+        state = read_state(settings)
+        if state.erasures:
+            state = _erase_what_is_due(settings, runner, say)
     if state.pending_extracts or not state.is_published:
         say("Publishing")
         _publish(settings, store, runner, say)

@@ -247,3 +247,14 @@ def test_a_warehouse_is_not_dropped_while_the_book_cannot_be_read(synced, accoun
         with pytest.raises(DamagedExtractError, match="Restore its files from a backup"):
             work(load_settings(), defs, synced, print)
         assert load_settings().warehouse_path.exists()
+
+
+def test_damage_that_an_erasure_finds_is_fetched_again_in_the_same_sync(synced, account) -> None:
+    """It reads all of raw, where what a sync reads otherwise begins: nothing was published then."""
+    someone, *_ = sorted(account.participant_ids())
+    for feed in ("participants", "tickets"):
+        cut(extracts(feed)[0])
+    account.redact_participant(someone)
+    run_sync(synced)
+    assert start_list() == truth(account)
+    assert run_sync(synced).was_quiet
