@@ -39,9 +39,7 @@ def test_the_daemon_publishes_a_new_event_when_its_lists_are_read_and_nothing_fa
     before = load_settings().published_path.stat().st_ino
     runner.run(PUBLISH)
     assert load_settings().published_path.stat().st_ino == before
-    check = dg.AssetCheckKey(dg.AssetKey("events"), "tickets_are_read")
-    found = synced.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
-    evaluation = found.event.asset_check_evaluation
+    evaluation = last_evaluation(synced, "events", "tickets_are_read")
     assert not evaluation.passed
     assert evaluation.severity is dg.AssetCheckSeverity.WARN
     load_settings().published_path.unlink()
@@ -94,7 +92,13 @@ def test_the_daemon_waits_for_the_reconcile_of_a_deletion_and_nothing_fails_befo
 
 
 def completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
-    check = dg.AssetCheckKey(dg.AssetKey("api_totals"), "participants_are_complete")
+    return last_evaluation(instance, "api_totals", "participants_are_complete")
+
+
+def last_evaluation(
+    instance: dg.DagsterInstance, asset: str, check_name: str
+) -> dg.AssetCheckEvaluation:
+    check = dg.AssetCheckKey(dg.AssetKey(asset), check_name)
     found = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
     return found.event.asset_check_evaluation
 
