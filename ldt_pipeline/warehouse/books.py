@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from ldt_pipeline.feeds.catalogue import CHANGE_FEEDS, SNAPSHOT_FEEDS
+from ldt_pipeline.instants import now
 from ldt_pipeline.tables import table
 from ldt_pipeline.warehouse.outcomes import API_TOTALS, forget_outcomes
 from ldt_pipeline.warehouse.read import live_count, relation
@@ -80,10 +81,11 @@ def note_comparison(connection: duckdb.DuckDBPyConnection, comparison: Compariso
     known = connection.execute(
         "DELETE FROM ops.comparisons WHERE feed = ? RETURNING uneven_since", [comparison.feed]
     ).fetchall()
-    # The earlier one: a clock that was ahead is set right.
-    since = min(filter(None, [comparison.compared_at, *(row[0] for row in known)]))
+    # By our own clock, as it is waited by that; the earlier one, where a clock that was ahead is set right.
+    noted_at = now()
+    since = min(filter(None, [noted_at, *(row[0] for row in known)]))
     connection.execute(
-        "INSERT INTO ops.comparisons SELECT ?, ?, ?, ?, ?, ?, ?, ?",
+        "INSERT INTO ops.comparisons SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?",
         [
             comparison.feed,
             comparison.api_total,
@@ -93,6 +95,7 @@ def note_comparison(connection: duckdb.DuckDBPyConnection, comparison: Compariso
             comparison.compared_at,
             comparison.agrees,
             None if comparison.agrees else since,
+            noted_at,
         ],
     )
 

@@ -115,7 +115,7 @@ def wait_is_over(connection: duckdb.DuckDBPyConnection) -> bool:
         f"""
         SELECT count(*) > 0 FROM ops.comparisons
         WHERE NOT agrees AND NOT {is_recent("uneven_since")}
-            AND compared_at < uneven_since + to_seconds(?)""",
+            AND noted_at < uneven_since + to_seconds(?)""",
         [ON_ITS_WAY.total_seconds()],
     ).fetchall()
     return row[0]

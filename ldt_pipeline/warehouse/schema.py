@@ -77,7 +77,8 @@ _OPS_TABLES = {
     "comparisons": (
         "feed VARCHAR, api_total BIGINT, held BIGINT, rejected BIGINT, "
         "created_before TIMESTAMP WITH TIME ZONE, compared_at TIMESTAMP WITH TIME ZONE, "
-        "agrees BOOLEAN, uneven_since TIMESTAMP WITH TIME ZONE"
+        "agrees BOOLEAN, uneven_since TIMESTAMP WITH TIME ZONE, "
+        "noted_at TIMESTAMP WITH TIME ZONE"
     ),
     # What each entry's rows in the marts were made from, and who has yet to act on a change of it; an
     # empty id stands for everybody (`changed.py`).

@@ -129,5 +129,5 @@ def let_time_pass() -> None:
     with duckdb.connect(str(load_settings().warehouse_path)) as connection:
         connection.execute(
             "UPDATE ops.comparisons SET uneven_since = uneven_since - INTERVAL 11 MINUTE, "
-            "compared_at = compared_at - INTERVAL 11 MINUTE"
+            "noted_at = noted_at - INTERVAL 11 MINUTE"
         )
